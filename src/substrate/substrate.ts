@@ -1,0 +1,112 @@
+// The contract of a substrate: the only thing that Xen, a Linux laptop and the in-process test
+// double implement differently. It knows pages, ports and where the store is; no rings, no names.
+import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
+import type { XenstoreTransport } from '../xenstore/transport.js'
+
+export type Access = 'r' | 'rw'
+
+/**
+ * Clear one byte, then kick one port, when my mapping of these pages dies by whatever cause: `close()`,
+ * process.exit, kill -9. Crash detection rests on it. `byteOffset` counts from the start of the share or mapping.
+ */
+export interface UnmapNotify {
+  readonly byteOffset: number
+  /** A local port of the side that registers the notification. */
+  readonly port: EvtchnPort
+}
+
+/** Pages in this process's memory: one live ArrayBuffer over all of them. */
+export interface Pages {
+  /** The current ArrayBuffer; detached, of byteLength 0, once closed. Untransferable. */
+  readonly buffer: ArrayBuffer
+  readonly bytes: number
+  readonly closed: boolean
+  /** Detach the buffer, clear the notify byte, kick the port, unmap. Idempotent, never throws. */
+  close(): void
+}
+
+/** Pages that this domain owns and has granted to one peer. Zeroed at first. */
+export interface Share extends Pages {
+  /** One reference a page, in order. */
+  readonly grefs: readonly Gref[]
+}
+
+/** Pages of a peer, mapped here in the order of the references asked for. */
+export interface Mapping extends Pages {}
+
+/** Why an event handler runs: the port fired; a watched word moved while spinning; spinning brought nothing. */
+export type Wake = 'event' | 'moved' | 'idle'
+
+/**
+ * Words to spin on before sleeping. `words[0]` and `words[1]` hold the last seen values of the two u32 at
+ * `offsets` in `pages`; `mask` bit 0 and bit 1 say which of the two to look at.
+ */
+export interface SpinWatch {
+  readonly pages: Pages
+  readonly offsets: readonly [number, number]
+  /** Int32Array(3) in ordinary memory: expected value of word 0, of word 1, mask. Written by the handler. */
+  readonly state: Int32Array
+}
+
+/**
+ * Runs on each wake-up. Returns for how many microseconds to spin on the {@link SpinWatch} before sleeping, 0 for none.
+ * After `'idle'` it must arm its notification, look once more, and return 0. Ticks and microtasks run between calls.
+ */
+export type EventHandler = (wake: Wake) => number
+
+export interface EventChannel {
+  readonly port: EvtchnPort
+  /** Kick the other end. Coalesces; a kick of a closed or unbound end is dropped. Never throws. */
+  notify(): void
+  /** Set the handler; events that came before are delivered. A port has one handler. */
+  onEvent(handler: EventHandler): void
+  /** Let the substrate spin between calls of the handler. Ignored where it cannot, or would only lose (one CPU, loopback). */
+  spinOn(watch: SpinWatch): void
+  /** Busy-wait for at most `micros` until a masked word of the watch has moved: true when one did. False at once where spinning is ignored. */
+  spin(micros: number): boolean
+  /** Whether this port keeps the process's event loop alive: it does after `ref()`, not before and not after `unref()`. */
+  ref(): void
+  unref(): void
+  /** Idempotent; the handler never runs after the call. */
+  close(): Promise<void>
+}
+
+export interface ShareOptions {
+  /** What the peer may do with the pages; `'rw'` by default. */
+  readonly access?: Access
+  readonly onUnmap?: UnmapNotify
+}
+
+export interface MapOptions {
+  readonly access: Access
+  readonly onUnmap?: UnmapNotify
+}
+
+/** One domain's view of a hypervisor. Every method that takes `peer` acts for that domain only. */
+export interface Substrate {
+  readonly kind: 'memory' | 'local' | 'xen'
+  /** This domain's number. It may change once the hypervisor was lost: read it, do not keep it. */
+  readonly domid: Domid
+  /**
+   * Allocate `pages` zeroed pages and grant them to `peer`.
+   * @throws ConduitError GRANT_LIMIT, SUBSTRATE_LOST
+   */
+  share(peer: Domid, pages: number, options?: ShareOptions): Promise<Share>
+  /**
+   * Map pages that `peer` granted to this domain: all or nothing.
+   * @throws ConduitError GRANT_INVALID, MAPPING_FAILED, SUBSTRATE_LOST
+   */
+  map(peer: Domid, grefs: readonly Gref[], options: MapOptions): Promise<Mapping>
+  /** A new unbound port that only `peer` may bind. */
+  listen(peer: Domid): Promise<EventChannel>
+  /**
+   * Bind to `port` of `peer`.
+   * @throws ConduitError EVTCHN_INVALID, SUBSTRATE_LOST
+   */
+  bind(peer: Domid, port: EvtchnPort): Promise<EventChannel>
+  /** A new connection to the store, with this domain's rights. */
+  xenstore(): Promise<XenstoreTransport>
+  /** Close every port, share and mapping, and leave. Idempotent. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
