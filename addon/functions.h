@@ -1,0 +1,10 @@
+// The addon's plain functions, each defined beside its kind: files, events, sockets, locks.
+#pragma once
+#include <napi.h>
+
+namespace conduit {
+void DefineMemfd(Napi::Env env, Napi::Object exports);
+void DefineEventfd(Napi::Env env, Napi::Object exports);
+void DefineUnixSocket(Napi::Env env, Napi::Object exports);
+void DefineFileLock(Napi::Env env, Napi::Object exports);
+}  // namespace conduit

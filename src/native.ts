@@ -1,0 +1,112 @@
+// The typed face of the addon, and the only file that loads it. Descriptors are plain numbers here; who owns one
+// is said by whoever holds it.
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ConduitError, type ConduitErrorCode } from './errors.js'
+
+/** Pages of shared memory as one ArrayBuffer (addon/mapping.h). */
+export interface NativeMapping {
+  /** The live buffer; of byteLength 0 once closed. */
+  readonly buffer: ArrayBuffer
+  /** Detach the buffer and make a new one over the same pages. */
+  renew(): void
+  /** Detach, then unmap. Idempotent. */
+  close(): void
+}
+
+/** Wake-ups as the addon numbers them (addon/fd_watcher.cc). */
+export const NativeWake = { EVENT: 0, MOVED: 1, IDLE: 2 } as const
+
+/** libuv's poll events (uv.h, enum uv_poll_event). */
+export const PollEvent = { READABLE: 1, WRITABLE: 2, DISCONNECT: 4 } as const
+
+/** A poll on the environment's own loop (addon/fd_watcher.h). Close it before its descriptor. */
+export interface NativeFdWatcher {
+  start(events: number): void
+  spinOn(mapping: NativeMapping, offset0: number, offset1: number, state: Int32Array): void
+  spin(micros: number): boolean
+  ref(): void
+  unref(): void
+  close(): void
+}
+
+/** What the addon exports. Failing system calls throw Error with `code`, `errno`, `syscall`. */
+export interface Native {
+  Mapping: new (segments: Float64Array, writable: boolean) => NativeMapping
+  FdWatcher: new (
+    fd: number,
+    drainsEventfd: boolean,
+    callback: (wake: number, events: number) => number,
+  ) => NativeFdWatcher
+  memfdCreate(name: string, bytes: number): number
+  sealedBytes(fd: number): number
+  eventfdCreate(): number
+  eventfdNotify(fd: number): void
+  unixListen(path: string): number
+  unixConnect(path: string): number
+  unixAccept(fd: number): number
+  socketPair(stream: boolean): [number, number]
+  sendMessage(fd: number, bytes: Uint8Array, fds: readonly number[]): boolean
+  receiveMessage(fd: number, target: Uint8Array): { bytes: number; fds: number[] } | null
+  peerCredentials(fd: number): { pid: number; uid: number; gid: number }
+  tryLock(fd: number): boolean
+  duplicate(fd: number): number
+  closeFd(fd: number): void
+}
+
+/** The folder that holds package.json, whether this file runs from dist/ or from an installed package. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder)
+  return folder
+}
+
+/** glibc or musl: which of the two prebuilt binaries fits. Slow (node gathers a whole report), so asked last. */
+function libc(): 'glibc' | 'musl' {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+  return report?.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'
+}
+
+/** `$CONDUIT_ADDON`, else what was built here, else what the package ships. */
+function find(root: string): string {
+  const override = process.env.CONDUIT_ADDON
+  if (override !== undefined && override !== '') return override
+  const built = join(root, 'build', 'Release', 'conduit.node')
+  if (existsSync(built)) return built
+  const shipped = join(root, 'prebuilds', `linux-${process.arch}`, `conduit.${libc()}.node`)
+  if (existsSync(shipped)) return shipped
+  const message = `no addon for ${process.platform}-${process.arch}: looked for ${built} and ${shipped}`
+  throw new ConduitError('ADDON_MISSING', message, { hint: buildHint(root) })
+}
+
+const buildHint = (root: string): string => `in ${root}: npm run build (needs a C++ compiler, make and python3)`
+
+function load(): Native {
+  const root = packageRoot()
+  const path = find(root)
+  try {
+    return createRequire(import.meta.url)(path) as Native
+  } catch (cause) {
+    const message = `${path} does not load: ${(cause as Error).message}`
+    throw new ConduitError('ADDON_MISSING', message, { hint: buildHint(root), cause })
+  }
+}
+
+let loaded: Native | undefined
+
+/**
+ * The addon, loaded on first use.
+ * @throws ConduitError ADDON_MISSING
+ */
+export function native(): Native {
+  loaded ??= load()
+  return loaded
+}
+
+/** Wrap what the addon threw, once, with what was tried. */
+export function systemError(cause: unknown, tried: string, code: ConduitErrorCode = 'SYSTEM'): ConduitError {
+  const { code: errno, syscall, message } = cause as NodeJS.ErrnoException
+  return new ConduitError(code, `${tried}: ${message}`, { errno, syscall, cause })
+}
