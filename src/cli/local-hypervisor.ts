@@ -1,0 +1,81 @@
+// The local hypervisor's main module: started by whoever needs it first (substrate/local/start-hypervisor.ts), with
+// the runtime directory as its argument and the lock as descriptor 3. Leaves when the last client has gone.
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { CONTROL_SOCKET_NAME, DOMID_FILE_NAME, XENSTORE_SOCKET_NAME } from '../../protocol/local-control.js'
+import { DOMID_FIRST_RESERVED, domid } from '../../protocol/xen.js'
+import { Registrar } from '../conduit/registrar.js'
+import { native, PollEvent } from '../native.js'
+import { LocalHypervisor } from '../substrate/local/hypervisor.js'
+import { XenstoreClient } from '../xenstore/client.js'
+import { serveSocket, serveStore } from '../xenstore/store/socket-server.js'
+import { EmbeddedStore } from '../xenstore/store/store.js'
+
+/** Nodes a domain may own: a process with thousands of connections is ordinary here (C xenstored: 1,000). */
+const NODES_PER_DOMAIN = 10_000
+/** How long a new instance waits for the clients of one that died before it lets newcomers in. */
+const GRACE_MS = 300
+/** How long it stays after the last client: the next command of a script finds it warm. */
+const LINGER_MS = 150
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** First domid that the instance before cannot have handed out; 1 when there was none or its mark is no number. */
+function firstDomid(path: string): number {
+  if (!exists(path)) return 1
+  const mark = Number(readFileSync(path, 'utf8'))
+  return Number.isInteger(mark) && mark > 0 && mark < DOMID_FIRST_RESERVED ? mark : 1
+}
+
+async function main(directory: string): Promise<void> {
+  const controlPath = join(directory, CONTROL_SOCKET_NAME)
+  const storePath = join(directory, XENSTORE_SOCKET_NAME)
+  const domidPath = join(directory, DOMID_FILE_NAME)
+  // A socket that nobody removed: the instance before was killed, and its clients are about to come back.
+  const afterCrash = exists(controlPath)
+  const nextDomid = afterCrash ? firstDomid(domidPath) : 1
+  rmSync(controlPath, { force: true })
+  rmSync(storePath, { force: true })
+
+  const store = new EmbeddedStore({ quotas: { nodesPerDomain: NODES_PER_DOMAIN } })
+  const client = await XenstoreClient.open(async () => store.transport(domid(0)))
+  await Registrar.start(client)
+  const server = await serveStore(store, storePath)
+
+  let timer: NodeJS.Timeout | undefined
+  const leaveIfIdle = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      if (hypervisor.domainCount > 0 || server.connectionCount > 0) return
+      for (const path of [controlPath, storePath, domidPath]) rmSync(path, { force: true })
+      process.exit(0)
+    }, LINGER_MS)
+  }
+  const hypervisor = new LocalHypervisor({
+    store: {
+      introduceDomain: (id) => store.introduceDomain(id),
+      domainDied: (id) => store.domainDied(id),
+      serve: (id, fd) => serveSocket(store, id, new Socket({ fd, readable: true, writable: true })),
+    },
+    nextDomid,
+    reserveDomids: (below) => writeFileSync(domidPath, String(below)),
+    grace: afterCrash,
+    onIdle: leaveIfIdle,
+  })
+  server.onIdle(leaveIfIdle)
+
+  const listener = native().unixListen(controlPath)
+  const watcher = new (native().FdWatcher)(listener, false, () => {
+    for (let fd = native().unixAccept(listener); fd >= 0; fd = native().unixAccept(listener)) hypervisor.accept(fd)
+    return 0
+  })
+  watcher.ref()
+  watcher.start(PollEvent.READABLE)
+  if (afterCrash) setTimeout(() => hypervisor.endGrace(), GRACE_MS)
+  leaveIfIdle()
+}
+
+await main(process.argv[2]!)
