@@ -18,6 +18,8 @@ const NODES_PER_DOMAIN = 10_000
 const GRACE_MS = 300
 /** How long it stays after the last client: the next command of a script finds it warm. */
 const LINGER_MS = 150
+/** The registrar's connection to the store. */
+const OWN_CONNECTIONS = 1
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined
@@ -40,16 +42,21 @@ async function main(directory: string): Promise<void> {
   rmSync(controlPath, { force: true })
   rmSync(storePath, { force: true })
 
-  const store = new EmbeddedStore({ quotas: { nodesPerDomain: NODES_PER_DOMAIN } })
+  const store = new EmbeddedStore({ quotas: { nodes: NODES_PER_DOMAIN } })
   const client = await XenstoreClient.open(async () => store.transport(domid(0)))
   await Registrar.start(client)
-  const server = await serveStore(store, storePath)
+  await serveStore(store, storePath)
 
   let timer: NodeJS.Timeout | undefined
   const leaveIfIdle = (): void => {
     clearTimeout(timer)
     timer = setTimeout(() => {
-      if (hypervisor.domainCount > 0 || server.connectionCount > 0) return
+      if (hypervisor.domainCount > 0) return
+      // Somebody looks around with xenstore-ls or the like: stay until they are done.
+      if (store.connections > OWN_CONNECTIONS) {
+        leaveIfIdle()
+        return
+      }
       for (const path of [controlPath, storePath, domidPath]) rmSync(path, { force: true })
       process.exit(0)
     }, LINGER_MS)
@@ -65,7 +72,6 @@ async function main(directory: string): Promise<void> {
     grace: afterCrash,
     onIdle: leaveIfIdle,
   })
-  server.onIdle(leaveIfIdle)
 
   const listener = native().unixListen(controlPath)
   const watcher = new (native().FdWatcher)(listener, false, () => {

@@ -1,0 +1,67 @@
+// The folder where a user's processes meet: whose it is, how long its name may be, and what is refused.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { isConduitError } from '../../src/errors.js'
+import { prepareRuntimeDirectory, runtimeDirectory } from '../../src/substrate/local/runtime-dir.js'
+
+describe('local: runtime directory', () => {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'conduit-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  function refusal(directory: string): string {
+    try {
+      prepareRuntimeDirectory(directory)
+    } catch (error) {
+      if (isConduitError(error, 'RUNTIME_DIR')) {
+        expect(error.hint).to.contain('CONDUIT_RUNTIME_DIR')
+        return error.message
+      }
+      throw error
+    }
+    throw new Error(`${directory} was accepted`)
+  }
+
+  it('is CONDUIT_RUNTIME_DIR, else below XDG_RUNTIME_DIR, else in /tmp by uid', () => {
+    expect(runtimeDirectory({ CONDUIT_RUNTIME_DIR: '/a', XDG_RUNTIME_DIR: '/b' })).to.equal('/a')
+    expect(runtimeDirectory({ XDG_RUNTIME_DIR: '/b' })).to.equal('/b/conduit')
+    expect(runtimeDirectory({})).to.equal(`/tmp/conduit-${process.getuid!()}`)
+  })
+
+  it('is made with mode 0700, whatever the umask', () => {
+    const before = process.umask(0o022)
+    const made = prepareRuntimeDirectory(join(folder, 'deep', 'conduit'))
+    process.umask(before)
+    expect(statSync(made).mode & 0o777).to.equal(0o700)
+  })
+
+  it('refuses one that others can reach', () => {
+    chmodSync(folder, 0o750)
+    expect(refusal(folder)).to.contain('mode 750')
+  })
+
+  it('refuses a symbolic link, which could be another user’s', () => {
+    const target = join(folder, 'target')
+    mkdirSync(target, { mode: 0o700 })
+    symlinkSync(target, join(folder, 'link'))
+    expect(refusal(join(folder, 'link'))).to.contain('not a folder')
+  })
+
+  it('refuses a file', () => {
+    writeFileSync(join(folder, 'file'), '')
+    expect(refusal(join(folder, 'file'))).to.match(/cannot be made|not a folder/)
+  })
+
+  it('refuses a path whose sockets would not fit into an address, by name', () => {
+    const long = join(folder, 'x'.repeat(100))
+    expect(refusal(long)).to.contain('too long').and.to.contain(long)
+  })
+
+  it('refuses a relative path', () => {
+    expect(refusal('conduit')).to.contain('not an absolute path')
+  })
+})
