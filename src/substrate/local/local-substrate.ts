@@ -11,7 +11,8 @@ import type { EventChannel, MapOptions, Mapping, Share, ShareOptions, Substrate,
 import { Acquaintances } from './acquaintances.js'
 import { type Answer, Attachment, type AttachOptions } from './attachment.js'
 import { EventPort } from './event-port.js'
-import { LocalPages, type Segment } from './local-pages.js'
+import { LocalPages } from './local-pages.js'
+import { mapSegments, ownerNotifyBytes } from './map-answer.js'
 
 interface OwnShare {
   readonly pages: LocalPages
@@ -78,7 +79,7 @@ export class LocalSubstrate implements Substrate {
   async share(peer: Domid, pages: number, options: ShareOptions = {}): Promise<Share> {
     const firstGref = this.#takeGrefs(pages)
     const grefs = Array.from({ length: pages }, (_, index) => (firstGref + index) as Gref)
-    const memfd = this.#system('make shared memory', () => native().memfdCreate('conduit', pages * PAGE_BYTES))
+    const memfd = sharedFile(pages)
     const writable = options.access === 'r' ? 0 : 1
     const registration = [firstGref, pages, peer, writable, options.onUnmap?.byteOffset ?? NONE]
     let share: LocalPages
@@ -110,9 +111,8 @@ export class LocalSubstrate implements Substrate {
     const words = [peer, writable ? 1 : 0, options.onUnmap?.byteOffset ?? NONE, mapId, ...grefs]
     const answer = await this.#ask(ControlType.MAP, words, [])
     try {
-      const segments = this.#checkSegments(answer, grefs.length)
       const pages = new LocalPages({
-        segments,
+        segments: mapSegments(answer, grefs.length),
         writable,
         grefs,
         notify: this.#notification(options.onUnmap),
@@ -121,7 +121,7 @@ export class LocalSubstrate implements Substrate {
           this.#attachment.post(ControlType.UNMAP, [mapId])
         },
       })
-      this.#mappings.set(mapId, { pages, peer, ownerBytes: ownerBytes(answer.words) })
+      this.#mappings.set(mapId, { pages, peer, ownerBytes: ownerNotifyBytes(answer.words) })
       return pages
     } catch (error) {
       this.#attachment.post(ControlType.UNMAP, [mapId])
@@ -134,7 +134,7 @@ export class LocalSubstrate implements Substrate {
 
   async listen(peer: Domid): Promise<EventChannel> {
     const number = this.#takePort()
-    const [readFd, writeFd] = this.#system('make an event channel', () => eventPair())
+    const [readFd, writeFd] = eventPair()
     const port = this.#addPort(number, peer, { readFd, writeFd, listening: true })
     await this.#ask(ControlType.LISTEN, [number, peer], [readFd, writeFd], () => void port.close())
     return port
@@ -215,32 +215,6 @@ export class LocalSubstrate implements Substrate {
     throw new ConduitError(code, why, { syscall: requestName(type) })
   }
 
-  /** The hypervisor is of this user, yet a file it passes on is a peer's: sealed and long enough, or refused. */
-  #checkSegments(answer: Answer, pages: number): Segment[] {
-    const segments: Segment[] = []
-    for (let at = 0; at < answer.words.length; at += 4) {
-      const [file, firstPage, count] = answer.words.slice(at, at + 3) as [number, number, number]
-      const fd = answer.fds[file]
-      const bytes = fd === undefined ? 0 : this.#system('map shared memory', () => native().sealedBytes(fd))
-      if (fd === undefined || (firstPage + count) * PAGE_BYTES > bytes) {
-        throw new ConduitError('GRANT_INVALID', 'a granted page lies outside the file that was passed for it')
-      }
-      segments.push({ fd, firstPage, pages: count })
-    }
-    if (segments.reduce((sum, segment) => sum + segment.pages, 0) !== pages) {
-      throw new ConduitError('GRANT_INVALID', `asked for ${pages} pages and was given another number`)
-    }
-    return segments
-  }
-
-  #system<T>(tried: string, call: () => T): T {
-    try {
-      return call()
-    } catch (cause) {
-      throw systemError(cause, tried, 'MAPPING_FAILED')
-    }
-  }
-
   #onPush({ type, words }: ControlMessage, fds: number[]): void {
     if (type === ControlType.PEER && fds.length === 1) {
       this.#acquaintances.add(words[0]!, fds[0]!)
@@ -287,17 +261,25 @@ function eventPair(): [number, number] {
   }
 }
 
-/** The owners' notify bytes that fall into the mapping, from an answer to MAP. */
-function ownerBytes(words: readonly number[]): number[] {
-  const offsets: number[] = []
-  let start = 0
-  for (let at = 0; at < words.length; at += 4) {
-    const [, firstPage, pages, notifyOffset] = words.slice(at, at + 4) as [number, number, number, number]
-    const inSegment = notifyOffset - firstPage * PAGE_BYTES
-    if (notifyOffset !== NONE && inSegment >= 0 && inSegment < pages * PAGE_BYTES) offsets.push(start + inSegment)
-    start += pages * PAGE_BYTES
+function sharedFile(pages: number): number {
+  try {
+    return native().memfdCreate('conduit', pages * PAGE_BYTES)
+  } catch (cause) {
+    throw systemError(cause, `make ${pages} pages of shared memory`, 'GRANT_LIMIT')
   }
-  return offsets
+}
+
+/** Two descriptors: one to read here, one that the other end reads. */
+function eventPair(): [number, number] {
+  const made: number[] = []
+  try {
+    made.push(native().eventfdCreate())
+    made.push(native().eventfdCreate())
+  } catch (cause) {
+    for (const fd of made) native().closeFd(fd)
+    throw systemError(cause, 'make an event channel')
+  }
+  return made as [number, number]
 }
 
 const requestName = (type: ControlType): string =>
