@@ -251,16 +251,6 @@ export class LocalSubstrate implements Substrate {
   }
 }
 
-function eventPair(): [number, number] {
-  const readFd = native().eventfdCreate()
-  try {
-    return [readFd, native().eventfdCreate()]
-  } catch (error) {
-    native().closeFd(readFd)
-    throw error
-  }
-}
-
 function sharedFile(pages: number): number {
   try {
     return native().memfdCreate('conduit', pages * PAGE_BYTES)
