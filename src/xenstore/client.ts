@@ -82,8 +82,9 @@ export class XenstoreClient extends DomainClient {
   }
 
   /** A node's value. */
-  read(path: string, options: RequestOptions = {}): Promise<Buffer> {
-    return this.requester.node('READ', path, options)
+  async read(path: string, options: RequestOptions = {}): Promise<Buffer> {
+    // A copy: the reply shares memory with whatever came in the same chunk.
+    return Buffer.from(await this.requester.node('READ', path, options))
   }
 
   /** A node's value as UTF-8. */

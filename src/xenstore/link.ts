@@ -1,6 +1,7 @@
 // Keeps one channel to the store open: connects, notices the loss, tries again with growing, jittered pauses, and has
 // the watches registered anew before anybody may use the new connection.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { encodeStrings } from '../../protocol/xenstore-wire.js'
 import { ConduitError } from '../errors.js'
 import { disconnected, RequestChannel } from './request-channel.js'
 import type { OpenXenstoreTransport, XenstoreTransport } from './transport.js'
@@ -133,6 +134,8 @@ export class StoreLink {
     const channel = this.#attach(transport)
     try {
       await this.#events.restore(channel)
+      // Something that accepts connections and drops them must not count as a store: the pauses would never grow.
+      await channel.request({ type: 'GET_DOMAIN_PATH', payload: encodeStrings(['0']) })
     } catch (error) {
       channel.close()
       throw error

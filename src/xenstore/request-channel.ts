@@ -114,7 +114,7 @@ export class RequestChannel {
 
   #receive(bytes: Uint8Array): void {
     // Copied: the transport may use its buffer again, and payloads live on in what callers get.
-    this.#frames.push(Uint8Array.from(bytes))
+    this.#frames.push(new Uint8Array(bytes))
     while (this.#closed === undefined) {
       const message = this.#frames.next()
       if (message === undefined) break

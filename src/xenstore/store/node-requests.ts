@@ -45,7 +45,7 @@ function write(request: StoreRequest): StoreReply {
   if (end < 0) throw new StoreFault('EINVAL')
   const path = absolutePath(request, request.payload.toString('latin1', 0, end))
   // A copy: the payload is part of a larger buffer, which the node would keep alive.
-  writeNode(request.operation, path, Uint8Array.from(request.payload.subarray(end + 1)))
+  writeNode(request.operation, path, new Uint8Array(request.payload.subarray(end + 1)))
   return OK
 }
 

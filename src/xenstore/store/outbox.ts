@@ -10,6 +10,13 @@ import { pathForWatch, type StoreWatch } from './watch-table.js'
 /** Distinct events that may wait on one connection before they are folded into one for each watch. */
 export const WAITING_EVENTS_MAX = 1024
 
+/** Events of one watch that wait for the peer. */
+interface WaitingEvents {
+  readonly paths: Set<string>
+  /** The watch's own path stands for all of them. */
+  folded: boolean
+}
+
 /**
  * Sends at once while the peer takes bytes. Once it does not, replies wait (the connection stops serving requests, so
  * there is at most one), equal events wait once, and from {@link WAITING_EVENTS_MAX} on each watch has one event with its
@@ -18,7 +25,7 @@ export const WAITING_EVENTS_MAX = 1024
 export class Outbox {
   readonly #send: (bytes: Uint8Array) => unknown
   readonly #replies: Buffer[] = []
-  readonly #events = new Map<StoreWatch, Set<string>>()
+  readonly #events = new Map<StoreWatch, WaitingEvents>()
   #waitingEvents = 0
   #blocked = false
 
@@ -47,22 +54,21 @@ export class Outbox {
   }
 
   #keep(watch: StoreWatch, path: string): void {
-    const paths = this.#events.get(watch)
-    const whole = pathForWatch(watch, watch.path)
-    if (paths?.has(path) || paths?.has(whole)) return
+    const waiting = this.#events.get(watch) ?? { paths: new Set(), folded: false }
+    if (waiting.folded || waiting.paths.has(path)) return
+    this.#events.set(watch, waiting)
     if (this.#waitingEvents >= WAITING_EVENTS_MAX) {
-      this.#waitingEvents += 1 - (paths?.size ?? 0)
-      this.#events.set(watch, new Set([whole]))
-      return
+      this.#waitingEvents -= waiting.paths.size
+      waiting.paths.clear()
+      waiting.folded = true
     }
-    if (paths === undefined) this.#events.set(watch, new Set([path]))
-    else paths.add(path)
+    waiting.paths.add(waiting.folded ? pathForWatch(watch, watch.path) : path)
     this.#waitingEvents++
   }
 
   /** Events of a watch that was removed are not sent any more. */
   forget(watch: StoreWatch): void {
-    this.#waitingEvents -= this.#events.get(watch)?.size ?? 0
+    this.#waitingEvents -= this.#events.get(watch)?.paths.size ?? 0
     this.#events.delete(watch)
   }
 
@@ -70,7 +76,7 @@ export class Outbox {
   drained(): void {
     this.#blocked = false
     while (!this.#blocked && this.#replies.length > 0) this.#push(this.#replies.shift()!)
-    for (const [watch, paths] of this.#events) {
+    for (const [watch, { paths }] of this.#events) {
       for (const path of paths) {
         if (this.#blocked) return
         paths.delete(path)

@@ -63,7 +63,6 @@ export function serveSocket(store: EmbeddedStore, domid: Domid, socket: Socket):
     connection.drained()
     if (!connection.blocked) socket.resume()
   })
-  socket.on('end', () => socket.destroy())
   // 'close' follows every error and does what is to be done.
   socket.on('error', () => {})
   socket.once('close', () => connection.close())
