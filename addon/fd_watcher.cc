@@ -100,8 +100,8 @@ Napi::Function FdWatcher::Define(Napi::Env env) {
   return DefineClass(
       env, "FdWatcher",
       {InstanceMethod<&FdWatcher::Start>("start"), InstanceMethod<&FdWatcher::SpinOn>("spinOn"),
-       InstanceMethod<&FdWatcher::Spin>("spin"), InstanceMethod<&FdWatcher::Ref>("ref"),
-       InstanceMethod<&FdWatcher::Unref>("unref"), InstanceMethod<&FdWatcher::Close>("close")});
+       InstanceMethod<&FdWatcher::Spin>("spin"), InstanceMethod<&FdWatcher::KeepLoop>("ref"),
+       InstanceMethod<&FdWatcher::ReleaseLoop>("unref"), InstanceMethod<&FdWatcher::Close>("close")});
 }
 
 FdWatcher::FdWatcher(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FdWatcher>(info), watch_(nullptr) {
@@ -127,15 +127,8 @@ FdWatcher::FdWatcher(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FdWatche
   uv_unref(reinterpret_cast<uv_handle_t*>(&watch->poll));
   watch_ = watch;
   Environment::Of(env)->watches.insert(watch);
-}
-
-FdWatcher::~FdWatcher() {
-  // Collected while open: the watch holds the callback, not this object, so end it as close() would.
-  if (watch_ != nullptr) {
-    Environment* environment = Environment::Of(Env());
-    // The environment's cleanup may have ended it before.
-    if (environment != nullptr && environment->watches.count(watch_) != 0) CloseWatch(watch_, nullptr, nullptr);
-  }
+  // Like any handle of the event loop it lives until it is closed, whoever still holds the object.
+  Ref();
 }
 
 void FdWatcher::Start(const Napi::CallbackInfo& info) {
@@ -179,11 +172,11 @@ Napi::Value FdWatcher::Spin(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), moved);
 }
 
-void FdWatcher::Ref(const Napi::CallbackInfo&) {
+void FdWatcher::KeepLoop(const Napi::CallbackInfo&) {
   if (watch_ != nullptr) uv_ref(reinterpret_cast<uv_handle_t*>(&watch_->poll));
 }
 
-void FdWatcher::Unref(const Napi::CallbackInfo&) {
+void FdWatcher::ReleaseLoop(const Napi::CallbackInfo&) {
   if (watch_ != nullptr) uv_unref(reinterpret_cast<uv_handle_t*>(&watch_->poll));
 }
 
@@ -191,6 +184,7 @@ void FdWatcher::Close(const Napi::CallbackInfo&) {
   if (watch_ == nullptr) return;
   CloseWatch(watch_, nullptr, nullptr);
   watch_ = nullptr;
+  Unref();
 }
 
 }  // namespace conduit

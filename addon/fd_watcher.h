@@ -12,14 +12,13 @@ class FdWatcher : public Napi::ObjectWrap<FdWatcher> {
 
   // new FdWatcher(fd, drainsEventfd: boolean, callback: (wake: number, events: number) => number)
   explicit FdWatcher(const Napi::CallbackInfo& info);
-  ~FdWatcher() override;
 
  private:
   void Start(const Napi::CallbackInfo& info);
   void SpinOn(const Napi::CallbackInfo& info);
   Napi::Value Spin(const Napi::CallbackInfo& info);
-  void Ref(const Napi::CallbackInfo& info);
-  void Unref(const Napi::CallbackInfo& info);
+  void KeepLoop(const Napi::CallbackInfo& info);
+  void ReleaseLoop(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
   Watch* watch_;  // nullptr once closed

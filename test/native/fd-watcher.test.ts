@@ -101,6 +101,31 @@ describe('addon: FdWatcher', () => {
     expect(timerRan).to.equal(true)
   })
 
+  it('goes on when nobody holds it any more, as any handle of the event loop does', async () => {
+    let fired: () => void = () => {}
+    watch(() => 0)
+    const other = native().eventfdCreate()
+    const held = (() => {
+      const unheld = new (native().FdWatcher)(other, true, () => {
+        fired()
+        return 0
+      })
+      unheld.start(PollEvent.READABLE)
+      unheld.ref()
+      return new WeakRef(unheld)
+    })()
+    // A WeakRef keeps its target until the end of the turn.
+    await new Promise((resolve) => setImmediate(resolve))
+    globalThis.gc!()
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise<void>((resolve) => {
+      fired = resolve
+      native().eventfdNotify(other)
+    })
+    held.deref()!.close()
+    native().closeFd(other)
+  })
+
   it('stops when the handler closes it or its mapping in the middle of a spin', async () => {
     const state = new Int32Array(3)
     let calls = 0
