@@ -1,0 +1,23 @@
+// What every part of the rendezvous works with, in one process and thread. Made by Conduit, handed down.
+import type { Domid } from '../../protocol/xen.js'
+import type { Substrate } from '../substrate/substrate.js'
+import type { XenstoreClient } from '../xenstore/client.js'
+import type { Background } from './background.js'
+import type { Clock } from './clock.js'
+import type { Mailbox } from './mailbox.js'
+
+export interface ConduitContext {
+  readonly substrate: Substrate
+  readonly store: XenstoreClient
+  readonly mailbox: Mailbox
+  readonly clock: Clock
+  readonly background: Background
+  /** Bytes of each ring where the client asks for none. */
+  readonly ringBytes: number
+  /** From the request's acceptance until the client is there. */
+  readonly handshakeTimeoutMs: number
+  /** How long a name stays wanted after its last connection. */
+  readonly lingerMs: number
+}
+
+export const ownDomid = (context: ConduitContext): Domid => context.substrate.domid

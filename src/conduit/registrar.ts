@@ -1,0 +1,240 @@
+// The registrar: dom0's side of the rendezvous. It follows which domains exist and reads their mailboxes, because no
+// stock daemon gives a guest the right to create something under /conduit. A domain's identity is the directory it
+// writes in, never a name it claims. What it grants is kept by NameDirectory.
+import { randomBytes } from 'node:crypto'
+import {
+  CONDUIT_ROOT,
+  DOMAINS_ROOT,
+  FLOWS_ROOT,
+  HOST_ID_PATH,
+  type MailboxRequest,
+  mailboxPath,
+  parseDomid,
+  parseMailboxEvent,
+  parseName,
+} from '../../protocol/conduit.js'
+import { type Domid, domid } from '../../protocol/xen.js'
+import { isConduitError } from '../errors.js'
+import type { XenstoreClient } from '../xenstore/client.js'
+import type { XenstoreWatch } from '../xenstore/watch.js'
+import { NAMES_PER_DOMAIN, NameDirectory, WANTS_PER_DOMAIN } from './name-directory.js'
+
+export interface RegistrarOptions {
+  /** Names kept for one domain each, such as `jitsud` for the directory service. */
+  readonly reserved?: ReadonlyMap<string, Domid>
+  /** Follow `@introduceDomain` and `@releaseDomain`; by default true. Without it, call the two methods. */
+  readonly watchDomains?: boolean
+}
+
+/** Requests of one domain looked at per turn: a domain that floods waits for itself. */
+const REQUESTS_PER_TURN = 16
+/** Requests of one domain remembered at a time; what comes on top is the domain's own loss. */
+const REQUESTS_PER_DOMAIN = 2 * (NAMES_PER_DOMAIN + WANTS_PER_DOMAIN)
+
+interface Mailbox {
+  readonly watch: Promise<XenstoreWatch>
+  /** Requests to look at, as `kind/name`. Events that repeat coalesce here. */
+  readonly dirty: Set<string>
+  /** Whether the mailbox as a whole has to be read again. */
+  stale: boolean
+}
+
+/**
+ * Gives out names and lets clients in to them. Runs in dom0, or in the local hypervisor.
+ *
+ * @example
+ * const registrar = await Registrar.start(await XenstoreClient.open(unixSocketTransport('/run/xenstored/socket')))
+ */
+export class Registrar {
+  readonly #store: XenstoreClient
+  readonly #directory: NameDirectory
+  readonly #mailboxes = new Map<Domid, Mailbox>()
+  readonly #ready = new Set<Domid>()
+  readonly #watches: XenstoreWatch[] = []
+  readonly #stopReconnect: () => void
+  #working: Promise<void> | undefined
+  #syncing: Promise<void> | undefined
+  #syncAgain = false
+  #closed = false
+
+  private constructor(store: XenstoreClient, options: RegistrarOptions) {
+    this.#store = store
+    this.#directory = new NameDirectory(store, options.reserved ?? new Map())
+    this.#stopReconnect = store.onReconnect(() => void this.#restart().catch(() => undefined))
+  }
+
+  /**
+   * Make /conduit and start to serve mailboxes.
+   * @param store a connection with dom0's rights; it stays the caller's.
+   */
+  static async start(store: XenstoreClient, options: RegistrarOptions = {}): Promise<Registrar> {
+    const registrar = new Registrar(store, options)
+    await registrar.#prepare()
+    if (options.watchDomains ?? true) {
+      const sync = () => void registrar.#syncDomains().catch(() => undefined)
+      registrar.#watches.push(await store.watch('@introduceDomain', sync), await store.watch('@releaseDomain', sync))
+      await registrar.#syncDomains()
+    }
+    return registrar
+  }
+
+  /** Serve a domain's mailbox from now on. Idempotent. */
+  async domainIntroduced(introduced: Domid): Promise<void> {
+    if (this.#closed || this.#mailboxes.has(introduced)) return
+    const root = mailboxPath(introduced)
+    const watch = this.#store.watch(root, (path) => this.#onMailboxEvent(introduced, path))
+    this.#mailboxes.set(introduced, { watch, dirty: new Set(), stale: true })
+    await watch
+  }
+
+  /** Remove everything the domain held. Idempotent. */
+  async domainReleased(released: Domid): Promise<void> {
+    const mailbox = this.#mailboxes.get(released)
+    if (mailbox === undefined) return
+    this.#mailboxes.delete(released)
+    this.#ready.delete(released)
+    await Promise.all([this.#directory.forget(released), mailbox.watch.then((watch) => watch.close())])
+  }
+
+  /** Stop serving. What was given out stays in the store for the next registrar. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#stopReconnect()
+    const watches = [...this.#watches.splice(0), ...[...this.#mailboxes.values()].map((mailbox) => mailbox.watch)]
+    this.#mailboxes.clear()
+    await Promise.allSettled([this.#working, this.#syncing])
+    await Promise.allSettled([this.#directory.close(), ...watches.map(async (watch) => (await watch).close())])
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #prepare(): Promise<void> {
+    const dom0 = domid(0)
+    const readable = [{ access: 'r', domid: dom0 }] as const
+    const made = [CONDUIT_ROOT, FLOWS_ROOT].flatMap((path) => [
+      this.#store.mkdir(path),
+      this.#store.setPermissions(path, readable),
+    ])
+    await Promise.all(made)
+    if (!(await this.#store.exists(HOST_ID_PATH))) {
+      await this.#store.write(HOST_ID_PATH, randomBytes(16).toString('hex'))
+    }
+    await this.#store.setPermissions(HOST_ID_PATH, readable)
+    await this.#directory.adopt()
+  }
+
+  /** The store came back, perhaps empty: build everything again; each watch has told its mailbox to be read. */
+  async #restart(): Promise<void> {
+    await this.#directory.close()
+    await this.#prepare()
+    for (const [known, mailbox] of this.#mailboxes) {
+      mailbox.stale = true
+      this.#schedule(known)
+    }
+    if (this.#watches.length > 0) await this.#syncDomains()
+  }
+
+  /** Single-flight: a burst of introductions is one or two looks at the list of domains. */
+  #syncDomains(): Promise<void> {
+    this.#syncAgain = true
+    this.#syncing ??= this.#syncUntilSettled().finally(() => {
+      this.#syncing = undefined
+    })
+    return this.#syncing
+  }
+
+  async #syncUntilSettled(): Promise<void> {
+    while (this.#syncAgain && !this.#closed) {
+      this.#syncAgain = false
+      const listed = (await this.#store.directory(DOMAINS_ROOT).catch(emptyWhenMissing)).flatMap(
+        (child) => parseDomid(child) ?? [],
+      )
+      const candidates = [...new Set([...listed, ...this.#mailboxes.keys()])]
+      await Promise.all(
+        candidates.map(async (candidate) =>
+          (await this.#store.isDomainIntroduced(candidate))
+            ? this.domainIntroduced(candidate)
+            : this.domainReleased(candidate),
+        ),
+      )
+    }
+  }
+
+  #onMailboxEvent(owner: Domid, path: string): void {
+    const mailbox = this.#mailboxes.get(owner)
+    const event = parseMailboxEvent(mailboxPath(owner), path)
+    if (mailbox === undefined || event.kind === 'other') return
+    if (event.kind === 'all') mailbox.stale = true
+    else if (mailbox.dirty.size < REQUESTS_PER_DOMAIN) mailbox.dirty.add(`${event.kind}/${event.name}`)
+    this.#schedule(owner)
+  }
+
+  #schedule(owner: Domid): void {
+    this.#ready.add(owner)
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined
+      if (this.#ready.size > 0) this.#schedule([...this.#ready][0] as Domid)
+    })
+  }
+
+  /** Turn about: each domain that has something to look at gets one bounded turn per round. */
+  async #work(): Promise<void> {
+    while (this.#ready.size > 0 && !this.#closed) {
+      const round = [...this.#ready]
+      this.#ready.clear()
+      // A failed turn is that domain's loss: its own store operations failed, or the store went away.
+      await Promise.allSettled(round.map((owner) => this.#turn(owner)))
+    }
+  }
+
+  async #turn(owner: Domid): Promise<void> {
+    const mailbox = this.#mailboxes.get(owner)
+    if (mailbox === undefined) return
+    if (mailbox.stale) {
+      mailbox.stale = false
+      await this.#readMailbox(owner, mailbox)
+    }
+    const requests = [...mailbox.dirty].slice(0, REQUESTS_PER_TURN)
+    for (const request of requests) mailbox.dirty.delete(request)
+    if (mailbox.dirty.size > 0) this.#ready.add(owner)
+    await Promise.allSettled(requests.map((request) => this.#answer(owner, request)))
+  }
+
+  /** Everything asked for, and everything held: the latter may have been withdrawn unseen. */
+  async #readMailbox(owner: Domid, mailbox: Mailbox): Promise<void> {
+    const root = mailboxPath(owner)
+    const list = (kind: MailboxRequest) => this.#store.directory(`${root}/${kind}`).catch(emptyWhenMissing)
+    const [register, want] = await Promise.all([list('register'), list('want')])
+    const { names, wants } = this.#directory.held(owner)
+    for (const name of new Set([...names, ...register.slice(0, REQUESTS_PER_DOMAIN)]))
+      mailbox.dirty.add(`register/${name}`)
+    for (const name of new Set([...wants, ...want.slice(0, REQUESTS_PER_DOMAIN)])) mailbox.dirty.add(`want/${name}`)
+  }
+
+  async #answer(owner: Domid, request: string): Promise<void> {
+    const root = mailboxPath(owner)
+    const asked = await this.#store.exists(`${root}/${request}`)
+    if (!this.#mailboxes.has(owner)) return
+    const separator = request.indexOf('/')
+    const [kind, name] = [request.slice(0, separator) as MailboxRequest, request.slice(separator + 1)]
+    if (!asked)
+      return kind === 'register' ? this.#directory.withdraw(owner, name) : this.#directory.dismiss(owner, name)
+    await this.#store.write(`${root}/answer/${name}`, await this.#decide(owner, kind, name))
+  }
+
+  async #decide(owner: Domid, kind: MailboxRequest, name: string): Promise<string> {
+    if (parseName(name) !== name) return 'CONDUIT_NAME'
+    try {
+      return await (kind === 'register' ? this.#directory.register(owner, name) : this.#directory.admit(owner, name))
+    } catch (error) {
+      return isConduitError(error) ? error.code : 'XENSTORE_ERROR'
+    }
+  }
+}
+
+function emptyWhenMissing(error: unknown): string[] {
+  if (isConduitError(error, 'ENOENT')) return []
+  throw error
+}
