@@ -88,7 +88,7 @@ describe('rendezvous entries', () => {
       '\0',
       '"',
     )
-    fc.assert(
+    return fc.assert(
       fc.property(
         fc.oneof(
           fc.string(),
