@@ -1,0 +1,89 @@
+// What any xenstore must do, as one body of tests: for the embedded store, for xenstored, for oxenstored.
+// A store says what it can; groups that need more than domain 0 run only where there are guests.
+import type { Domid } from '../../protocol/xen.js'
+import { XenstoreClient } from '../../src/xenstore/client.js'
+import type { OpenXenstoreTransport } from '../../src/xenstore/transport.js'
+import { RawXenstore } from '../support/raw-xenstore.js'
+import { describeGuests } from './xenstore-suite-guests.js'
+import { describeNodes } from './xenstore-suite-nodes.js'
+import { describeQuotas } from './xenstore-suite-quotas.js'
+import { describeTransactions } from './xenstore-suite-transactions.js'
+import { describeWatches } from './xenstore-suite-watches.js'
+import { describeWire } from './xenstore-suite-wire.js'
+
+/** A running store. */
+export interface StoreUnderTest {
+  /** How to connect with `domid`'s rights. */
+  connect(domid: Domid): OpenXenstoreTransport
+  /** Bring a domain to life as a toolstack does; absent where there is only domain 0. */
+  introduce?(domid: Domid): Promise<void> | void
+  kill?(domid: Domid): Promise<void> | void
+  close(): Promise<void> | void
+}
+
+/** What differs between the daemons. */
+export interface StoreTraits {
+  readonly name: string
+  /** DIRECTORY_PART, as in C since 4.9. */
+  readonly directoryPart: boolean
+  /** WATCH with a depth, features and quotas on the wire, as in C since 4.21. */
+  readonly xen421: boolean
+  /** A commit fails when a node it touched was changed; oxenstored may merge instead. */
+  readonly strictConflicts: boolean
+  readonly guests: boolean
+  start(): Promise<StoreUnderTest> | StoreUnderTest
+}
+
+/** A store and the connections a test opened to it. */
+export class StoreBench {
+  readonly traits: StoreTraits
+  #store!: StoreUnderTest
+  readonly #clients: { close(): unknown }[] = []
+
+  constructor(traits: StoreTraits) {
+    this.traits = traits
+  }
+
+  get store(): StoreUnderTest {
+    return this.#store
+  }
+
+  async start(): Promise<void> {
+    this.#store = await this.traits.start()
+  }
+
+  async open(domid = 0): Promise<XenstoreClient> {
+    const client = await XenstoreClient.open(this.#store.connect(domid as Domid), { reconnect: false })
+    this.#clients.push(client)
+    return client
+  }
+
+  async raw(domid = 0): Promise<RawXenstore> {
+    const raw = new RawXenstore(await this.#store.connect(domid as Domid)())
+    this.#clients.push(raw)
+    return raw
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients.splice(0)) await client.close()
+    await this.#store.close()
+  }
+}
+
+/** Where a test on domain 0 may do as it likes. */
+export const BASE = '/conduit-conformance'
+
+export function describeXenstore(traits: StoreTraits): void {
+  describe(`xenstore: ${traits.name}`, () => {
+    const bench = new StoreBench(traits)
+    beforeEach(() => bench.start())
+    afterEach(() => bench.stop())
+    describeNodes(bench)
+    describeWatches(bench)
+    describeTransactions(bench)
+    describeWire(bench)
+    if (!traits.guests) return
+    describeGuests(bench)
+    describeQuotas(bench)
+  })
+}

@@ -1,0 +1,42 @@
+// The xenstore suite on the embedded store: in this process, and through a unix socket where only domain 0 is.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { serveStore } from '../../src/xenstore/store/socket-server.js'
+import { EmbeddedStore } from '../../src/xenstore/store/store.js'
+import { unixSocketTransport } from '../../src/xenstore/unix-socket-transport.js'
+import { describeXenstore } from './xenstore-suite.js'
+
+const LIKE_C = { directoryPart: true, xen421: true, strictConflicts: true }
+
+describeXenstore({
+  ...LIKE_C,
+  name: 'embedded, in process',
+  guests: true,
+  start() {
+    const store = new EmbeddedStore()
+    return {
+      connect: (domid) => async () => store.transport(domid),
+      introduce: (domid) => store.introduceDomain(domid),
+      kill: (domid) => store.domainDied(domid),
+      close: () => store.close(),
+    }
+  },
+})
+
+describeXenstore({
+  ...LIKE_C,
+  name: 'embedded, unix socket',
+  guests: false,
+  async start() {
+    const directory = mkdtempSync(join(tmpdir(), 'conduit-xenstore-'))
+    const server = await serveStore(new EmbeddedStore(), join(directory, 'socket'))
+    return {
+      connect: () => unixSocketTransport(server.path),
+      close: async () => {
+        await server.close()
+        rmSync(directory, { recursive: true })
+      },
+    }
+  },
+})
