@@ -1,0 +1,92 @@
+// One domain of the in-process hypervisor: the substrate contract over its tables.
+import type { Domid, EvtchnPort, Gref } from '../../../protocol/xen.js'
+import { ConduitError } from '../../errors.js'
+import type { XenstoreTransport } from '../../xenstore/transport.js'
+import type { EventChannel, MapOptions, Mapping, Share, ShareOptions, Substrate } from '../substrate.js'
+import type { Faults } from './faults.js'
+import type { GrantTable } from './grant-table.js'
+import type { PortTable } from './port-table.js'
+
+export interface Hypervisor {
+  readonly grants: GrantTable
+  readonly ports: PortTable
+  readonly faults: Faults
+  readonly openXenstore: ((domid: Domid) => XenstoreTransport | Promise<XenstoreTransport>) | undefined
+  readonly onGone: () => void
+}
+
+export class MemoryDomain implements Substrate {
+  readonly kind = 'memory'
+  readonly domid: Domid
+  readonly #hypervisor: Hypervisor
+  readonly #transports = new Set<XenstoreTransport>()
+  #gone = false
+
+  constructor(domid: Domid, hypervisor: Hypervisor) {
+    this.domid = domid
+    this.#hypervisor = hypervisor
+  }
+
+  async share(peer: Domid, pages: number, options: ShareOptions = {}): Promise<Share> {
+    this.#enter('share')
+    return this.#hypervisor.grants.share(this.domid, peer, pages, options)
+  }
+
+  async map(peer: Domid, grefs: readonly Gref[], options: MapOptions): Promise<Mapping> {
+    this.#enter('map')
+    return this.#hypervisor.grants.map(this.domid, peer, grefs, options)
+  }
+
+  async listen(peer: Domid): Promise<EventChannel> {
+    this.#enter('listen')
+    return this.#hypervisor.ports.listen(this.domid, peer)
+  }
+
+  async bind(peer: Domid, port: EvtchnPort): Promise<EventChannel> {
+    this.#enter('bind')
+    return this.#hypervisor.ports.bind(this.domid, peer, port)
+  }
+
+  async xenstore(): Promise<XenstoreTransport> {
+    this.#enter('xenstore')
+    const open = this.#hypervisor.openXenstore
+    if (open === undefined) {
+      throw new ConduitError('SUBSTRATE_UNAVAILABLE', 'this memory hypervisor was made without a store', {
+        hint: 'pass { xenstore: (domid) => transport } to new MemoryHypervisor()',
+      })
+    }
+    const transport = await open(this.domid)
+    this.#transports.add(transport)
+    transport.onClose(() => this.#transports.delete(transport))
+    return transport
+  }
+
+  async close(): Promise<void> {
+    if (this.#gone) return
+    this.#leave()
+    this.#hypervisor.ports.releaseAll(this.domid)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Death without a word: handlers first fall silent, then the kernel unmaps. */
+  die(): void {
+    if (this.#gone) return
+    this.#hypervisor.ports.releaseAll(this.domid)
+    this.#leave()
+  }
+
+  #leave(): void {
+    this.#gone = true
+    this.#hypervisor.grants.releaseAll(this.domid)
+    for (const transport of this.#transports) transport.close()
+    this.#hypervisor.onGone()
+  }
+
+  #enter(point: string): void {
+    if (this.#gone) throw new ConduitError('SUBSTRATE_LOST', `domain ${this.domid} is gone`)
+    this.#hypervisor.faults.check(point)
+  }
+}

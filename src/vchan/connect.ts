@@ -1,0 +1,74 @@
+// The client's half of the handshake: bind, map, validate one snapshot of the page, map the rings. The last three
+// steps (alive, arm, kick) are the channel's, once it can take the answer.
+import { END_STATE, grantsFault, LIVE, OFFSET } from '../../protocol/vchan-page.js'
+import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
+import type { Access, EventChannel, Mapping, Substrate } from '../substrate/substrate.js'
+import { type ChannelParts, inPage, type RingPlace, wholePages } from './channel-parts.js'
+import { type ControlPageSnapshot, type RingSnapshot, snapshotControlPage } from './control-page-snapshot.js'
+import { badLayout, closed, corrupt, unfinishedLayout } from './vchan-error.js'
+
+export interface ConnectOptions {
+  /** Microseconds to spin before sleeping: 0 never, undefined as experience tells. */
+  spinMicros?: number | undefined
+}
+
+/** What the server published about a channel. */
+export interface Address {
+  readonly peer: Domid
+  readonly ringRef: Gref
+  readonly port: EvtchnPort
+}
+
+/** @throws ConduitError VCHAN_LAYOUT, VCHAN_CORRUPT, VCHAN_CLOSED, GRANT_INVALID, MAPPING_FAILED, EVTCHN_INVALID, SUBSTRATE_LOST */
+export async function connectParts(substrate: Substrate, address: Address): Promise<ChannelParts> {
+  const { peer, ringRef, port } = address
+  const event = await substrate.bind(peer, port)
+  const pages: Mapping[] = []
+  try {
+    return await mapAll(substrate, { peer, ringRef, port }, event, pages)
+  } catch (error) {
+    await event.close()
+    for (const mapping of pages) mapping.close()
+    throw error
+  }
+}
+
+async function mapAll(
+  substrate: Substrate,
+  { peer, ringRef, port }: Address,
+  event: EventChannel,
+  pages: Mapping[],
+): Promise<ChannelParts> {
+  const onUnmap = { byteOffset: OFFSET.CLI_LIVE, port: event.port }
+  const control = await substrate.map(peer, [ringRef], { access: 'rw', onUnmap })
+  pages.push(control)
+  const snapshot = snapshotControlPage(control.buffer)
+  checkSnapshot(snapshot, peer)
+  const place = async (ring: RingSnapshot, access: Access): Promise<RingPlace> => {
+    const inside = inPage(control, ring.order)
+    if (inside !== undefined) return inside
+    const mapping = await substrate.map(peer, ring.grants as Gref[], { access })
+    pages.unshift(mapping)
+    return wholePages(mapping)
+  }
+  const left = await place(snapshot.left, 'rw')
+  const right = await place(snapshot.right, 'r')
+  const orders = { left: snapshot.left.order, right: snapshot.right.order }
+  const endMarks = snapshot.endMarks !== undefined && snapshot.endMarks.server !== END_STATE.UNKNOWN
+  return { role: 'client', peer, ringRef, port, event, pages, control, orders, endMarks, left, right }
+}
+
+function checkSnapshot(snapshot: ControlPageSnapshot, peer: Domid): void {
+  if (snapshot.left.order === 0 || snapshot.right.order === 0) throw unfinishedLayout(peer)
+  const grants = [...snapshot.left.grants, ...snapshot.right.grants]
+  const fault = snapshot.fault ?? grantsFault(grants)
+  if (fault !== undefined) throw badLayout(fault, peer)
+  if (snapshot.serverLive !== LIVE.CONNECTED) throw closed(peer)
+  const { endMarks } = snapshot
+  if (endMarks !== undefined && endMarks.server > END_STATE.ENDED) {
+    throw corrupt(`end state ${endMarks.server}`, peer)
+  }
+  for (const ring of [snapshot.left, snapshot.right]) {
+    if (ring.used > 2 ** ring.order) throw corrupt(`prod ${ring.prod} with cons ${ring.cons}`, peer)
+  }
+}

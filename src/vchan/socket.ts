@@ -1,0 +1,336 @@
+// A channel as a stream.Duplex: back-pressure both ways, and which error ends it when. The words of node:net are in
+// net-face.ts; bytes, wake-ups and ends are the channel's.
+import { channel as diagnosticsChannel } from 'node:diagnostics_channel'
+import { addAbortSignal, type DuplexOptions } from 'node:stream'
+import type { VchanChannel } from './channel.js'
+import { NetFace, type SocketIdentity } from './net-face.js'
+import { ReadBuffers } from './read-buffers.js'
+import { brokenPipe, peerGone } from './vchan-error.js'
+
+/** As in node:net: one buffer for all that is read, handed to a callback instead of `data` events. */
+export interface OnReadOptions {
+  readonly buffer: Uint8Array | (() => Uint8Array)
+  /** Called with the number of bytes now in `buffer`. Return false to pause; `resume()` goes on. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: as node:net's own type has it
+  callback(bytes: number, buffer: Uint8Array): boolean | void
+}
+
+export interface ConduitSocketOptions extends SocketIdentity {
+  /** Keep the writable side open when the peer ends. False by default, as in node:net. */
+  readonly allowHalfOpen?: boolean | undefined
+  readonly onread?: OnReadOptions | undefined
+  /** Bytes to buffer each way beside the ring; 64 KiB by default. */
+  readonly highWaterMark?: number | undefined
+  /** Do not read before somebody asks. */
+  readonly pauseOnConnect?: boolean | undefined
+  /** Destroys the socket with an AbortError. */
+  readonly signal?: AbortSignal | undefined
+}
+
+type Callback = (error?: Error | null) => void
+
+/** Writes that wait for space: the chunk at `index` from `offset` on, then the others. */
+interface Parked {
+  readonly chunks: readonly Uint8Array[]
+  readonly callback: Callback
+  index: number
+  offset: number
+}
+
+const HIGH_WATER_MARK = 64 * 1024
+/** Bytes handed on in one go before other work of the loop gets its turn. */
+const TURN_BYTES = 1024 * 1024
+
+const openChannel = diagnosticsChannel('conduit:socket:open')
+const closeChannel = diagnosticsChannel('conduit:socket:close')
+const wakeupChannel = diagnosticsChannel('conduit:socket:wakeup')
+
+/**
+ * A connection. Emits what net.Socket emits; `close` comes once, after everything is unmapped, with whether there was
+ * an error. A peer that vanishes is an ECONNRESET once all it wrote was read; never an end.
+ *
+ * @example
+ * const socket = new ConduitSocket(await VchanChannel.connect(substrate, peer, ringRef, port))
+ * socket.end('hello')
+ * for await (const chunk of socket) process.stdout.write(chunk)
+ */
+export class ConduitSocket extends NetFace {
+  readonly #buffers = new ReadBuffers()
+  readonly #onread: OnReadOptions | undefined
+  readonly #startPaused: boolean
+  #wantsData = false
+  #pulling = false
+  #ended = false
+  #parked: Parked | undefined
+  #finalCallback: Callback | undefined
+  /** What will end this socket once the reader has taken what came before. */
+  #doom: Error | undefined
+
+  /** `channel`: connected, or a promise of that; the socket is `connecting` until it resolves, then emits `connect`. */
+  constructor(channel: VchanChannel | Promise<VchanChannel>, options: ConduitSocketOptions = {}) {
+    super(duplexOptions(options), options)
+    this.#onread = options.onread
+    this.#startPaused = options.pauseOnConnect === true
+    if (options.signal !== undefined) addAbortSignal(options.signal, this)
+    if (!(channel instanceof Promise)) this.#attach(channel)
+    else channel.then((ready) => this.#connected(ready)).catch((error) => this.destroy(error))
+  }
+
+  /** Why a failing write or a vanished peer has not ended the socket yet: unread data comes first. */
+  get doom(): Error | undefined {
+    return this.#doom
+  }
+
+  override read(size?: number): unknown {
+    const chunk = super.read(size)
+    if (this.#doom !== undefined && this.readableLength === 0) process.nextTick(() => this.#endByDoom())
+    return chunk
+  }
+
+  override resume(): this {
+    super.resume()
+    if (this.#onread !== undefined) this._read()
+    return this
+  }
+
+  override pause(): this {
+    if (this.#onread !== undefined) this.#wantsData = false
+    return super.pause()
+  }
+
+  override _read(): void {
+    this.#wantsData = true
+    this.#pull()
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
+    const channel = this.channelBelow
+    if (channel === undefined) {
+      this.#parked = { chunks: [chunk], callback, index: 0, offset: 0 }
+      return
+    }
+    this.noteTraffic()
+    try {
+      const written = channel.write(chunk)
+      if (written === chunk.length) callback()
+      else this.#parked = { chunks: [chunk], callback, index: 0, offset: written }
+    } catch (error) {
+      this.#writeFailed(error as Error, { chunks: [chunk], callback, index: 0, offset: 0 })
+    }
+  }
+
+  override _writev(items: { chunk: Uint8Array; encoding: BufferEncoding }[], callback: Callback): void {
+    this.#parked = { chunks: items.map(({ chunk }) => chunk), callback, index: 0, offset: 0 }
+    this.#unpark()
+  }
+
+  override _final(callback: Callback): void {
+    const channel = this.channelBelow
+    this.#finalCallback = callback
+    if (channel === undefined) return
+    channel.end()
+    this.#finish()
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    this.stopTimer()
+    const channel = this.channelBelow
+    const parked = this.#parked
+    this.#parked = undefined
+    const done = (): void => {
+      parked?.callback(error ?? brokenPipe(channel?.peer ?? 0, 'the socket was destroyed'))
+      callback(error)
+      // After `error`, which the callback has queued.
+      process.nextTick(() => this.#emitClose(error !== null))
+    }
+    if (channel === undefined) done()
+    else channel.close().then(done, done)
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closeEmitted) {
+      const closed = new Promise<void>((resolve) => this.once('close', () => resolve()))
+      this.destroy()
+      await closed
+    }
+  }
+
+  #closeEmitted = false
+
+  #emitClose(hadError: boolean): void {
+    this.#closeEmitted = true
+    if (closeChannel.hasSubscribers) closeChannel.publish({ socket: this, hadError, counters: this.counters })
+    this.emit('close', hadError)
+  }
+
+  #connected(channel: VchanChannel): void {
+    if (this.destroyed) {
+      channel.destroy()
+      return
+    }
+    this.#attach(channel)
+    this.emit('connect')
+    this.emit('ready')
+    if (this.#parked !== undefined) this.#unpark()
+    if (this.#finalCallback !== undefined) this._final(this.#finalCallback)
+    if (this.#wantsData) this.#pull()
+  }
+
+  #attach(channel: VchanChannel): void {
+    this.channelBelow = channel
+    channel.onWake(() => this.#wake(channel))
+    this.holdLoop()
+    if (openChannel.hasSubscribers) openChannel.publish({ socket: this })
+    process.nextTick(() => {
+      if (!this.destroyed && !this.#startPaused && !this.isPaused()) this.read(0)
+    })
+  }
+
+  #wake(channel: VchanChannel): void {
+    if (this.destroyed) return
+    if (wakeupChannel.hasSubscribers) wakeupChannel.publish({ socket: this, counters: this.counters })
+    if (channel.error !== undefined) {
+      this.destroy(channel.error)
+      return
+    }
+    if (this.#parked !== undefined) this.#unpark()
+    if (this.#finalCallback !== undefined) this.#finish()
+    if (this.#wantsData) this.#pull()
+    else if (!this.#ended && channel.peerGone && !this.destroyed) this.#settleIdle(channel)
+  }
+
+  /** Move what is in the ring to the reader until either has had enough. */
+  #pull(): void {
+    const channel = this.channelBelow
+    if (this.#pulling || channel === undefined || this.destroyed) return
+    this.#pulling = true
+    try {
+      let budget = TURN_BYTES
+      while (this.#wantsData && !this.destroyed && !this.#ended) {
+        const count = this.#onread === undefined ? this.#pushChunk(channel) : this.#fillBuffer(channel, this.#onread)
+        if (count === 0) break
+        budget -= count
+        if (budget <= 0) {
+          channel.wakeLater()
+          break
+        }
+      }
+    } finally {
+      this.#pulling = false
+    }
+  }
+
+  #pushChunk(channel: VchanChannel): number {
+    const ready = this.#ready(channel)
+    if (ready === 0) return 0
+    const chunk = this.#buffers.take(ready)
+    channel.read(chunk)
+    this.noteTraffic()
+    if (!this.push(chunk)) this.#wantsData = false
+    return chunk.length
+  }
+
+  #fillBuffer(channel: VchanChannel, { buffer, callback }: OnReadOptions): number {
+    if (this.#ready(channel) === 0) return 0
+    const target = typeof buffer === 'function' ? buffer() : buffer
+    const count = channel.read(target)
+    this.noteTraffic()
+    if (callback(count, target) === false) this.#wantsData = false
+    return count
+  }
+
+  /** Bytes there; at 0 the end of the peer's direction has been dealt with. */
+  #ready(channel: VchanChannel): number {
+    try {
+      const ready = channel.dataReady
+      if (ready === 0) this.#settle(channel)
+      return ready
+    } catch (error) {
+      this.destroy(error as Error)
+      return 0
+    }
+  }
+
+  #settle(channel: VchanChannel): void {
+    if (this.#ended || channel.inbound === 'open') return
+    this.#ended = true
+    if (channel.inbound === 'reset') this.#endWith(peerGone(channel.peer))
+    else {
+      this.push(null)
+      // As in node:net: with onread nobody reads, and the end must come all the same.
+      if (this.#onread !== undefined) super.read(0)
+    }
+  }
+
+  /** Nobody asks for data, and the peer is gone: when nothing is left, say so now. */
+  #settleIdle(channel: VchanChannel): void {
+    this.#ready(channel)
+  }
+
+  #unpark(): void {
+    const channel = this.channelBelow
+    const parked = this.#parked
+    if (channel === undefined || parked === undefined) return
+    this.#parked = undefined
+    this.noteTraffic()
+    try {
+      for (; parked.index < parked.chunks.length; parked.index++, parked.offset = 0) {
+        const chunk = parked.chunks[parked.index]!
+        parked.offset += channel.writeFrom(chunk, parked.offset, chunk.length)
+        if (parked.offset < chunk.length) {
+          this.#parked = parked
+          return
+        }
+      }
+    } catch (error) {
+      this.#writeFailed(error as Error, parked)
+      return
+    }
+    parked.callback()
+  }
+
+  /** A reader still gets what the peer wrote before it went; only then does the write fail. */
+  #writeFailed(error: Error, parked: Parked): void {
+    const channel = this.channelBelow
+    if (channel?.error === undefined && channel?.state !== 'closed' && this.#hasUnread()) {
+      this.#parked = parked
+      this.#doom ??= error
+    } else {
+      parked.callback(error)
+    }
+  }
+
+  #endWith(error: Error): void {
+    if (this.readableLength > 0 && this.#hasReader()) this.#doom = error
+    else this.destroy(error)
+  }
+
+  #endByDoom(): void {
+    if (this.#doom === undefined || this.readableLength > 0 || this.destroyed) return
+    if (this.#ended) this.destroy(this.#doom)
+  }
+
+  #hasUnread(): boolean {
+    return this.#hasReader() && (this.readableLength > 0 || !this.#ended)
+  }
+
+  /** Somebody reads, if slowly. */
+  #hasReader(): boolean {
+    return this.readableFlowing !== null || this.listenerCount('readable') > 0 || this.#onread !== undefined
+  }
+
+  #finish(): void {
+    const channel = this.channelBelow
+    const callback = this.#finalCallback
+    if (channel === undefined || callback === undefined || channel.outbound !== 'ended') return
+    this.#finalCallback = undefined
+    if (channel.lostBytes === 0) callback()
+    else callback(brokenPipe(channel.peer, `it closed without reading the last ${channel.lostBytes} bytes`))
+  }
+}
+
+function duplexOptions(options: ConduitSocketOptions): DuplexOptions {
+  const highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK
+  // `close` is emitted by this class: with hadError, as in node:net.
+  return { allowHalfOpen: options.allowHalfOpen === true, emitClose: false, highWaterMark }
+}

@@ -1,0 +1,49 @@
+// How long to spin before sleeping, learned from what spinning brought: give up after a few misses, try again now
+// and then. Spins nothing itself, and does not know who else is busy: see activity.ts.
+import { availableParallelism } from 'node:os'
+
+/** Longest spin that is chosen without being asked for: an idle peer's wake-up costs about this much. */
+const ADAPTIVE_MICROS = 50
+const MICROS_MAX = 1000
+/** Below this estimate of a spin's chance, sleep. */
+const WORTHWHILE = 0.2
+const START = 0.5
+const LEARNING_RATE = 0.25
+/** While sleeping is the choice, spin once in so many times to notice that the peer has become quick. */
+const TRIAL_EVERY = 32
+
+const onlyOneCpu = availableParallelism() === 1
+
+export class SpinPolicy {
+  private readonly fixed: number | undefined
+  private chance = START
+  private sinceTrial = 0
+
+  /**
+   * `micros`: 0 never spins, a number always asks for that many, undefined adapts. On one CPU nothing spins.
+   * @throws RangeError when `micros` is no integer in 0…1000
+   */
+  constructor(micros?: number) {
+    if (micros !== undefined && !(Number.isInteger(micros) && micros >= 0 && micros <= MICROS_MAX)) {
+      throw new RangeError(`spinMicros ${micros} is not an integer in 0…${MICROS_MAX}`)
+    }
+    this.fixed = onlyOneCpu ? 0 : micros
+  }
+
+  /** Microseconds to spin now; 0 to sleep. */
+  micros(): number {
+    if (this.fixed !== undefined) return this.fixed
+    if (this.chance >= WORTHWHILE) return ADAPTIVE_MICROS
+    if (++this.sinceTrial < TRIAL_EVERY) return 0
+    this.sinceTrial = 0
+    return ADAPTIVE_MICROS
+  }
+
+  hit(): void {
+    this.chance += (1 - this.chance) * LEARNING_RATE
+  }
+
+  miss(): void {
+    this.chance -= this.chance * LEARNING_RATE
+  }
+}

@@ -1,0 +1,35 @@
+// The errors that vchan itself finds, in one place so that hot paths stay small.
+import { ConduitError } from '../errors.js'
+
+/** The peer wrote a value that cannot be. */
+export function corrupt(what: string, peer: number): ConduitError {
+  return new ConduitError('VCHAN_CORRUPT', `domain ${peer} wrote an impossible value: ${what}`, {
+    domid: peer,
+    hint: 'the peer is broken or hostile; the channel was closed',
+  })
+}
+
+export function closed(peer: number): ConduitError {
+  return new ConduitError('VCHAN_CLOSED', `the channel to domain ${peer} is closed`, { domid: peer })
+}
+
+export function peerGone(peer: number): ConduitError {
+  return new ConduitError('ECONNRESET', `domain ${peer} vanished before it had ended its direction`, { domid: peer })
+}
+
+export function brokenPipe(peer: number, why: string): ConduitError {
+  return new ConduitError('EPIPE', `write to domain ${peer}: ${why}`, { domid: peer })
+}
+
+export function badLayout(why: string, peer: number): ConduitError {
+  return new ConduitError('VCHAN_LAYOUT', `control page of domain ${peer}: ${why}`, { domid: peer })
+}
+
+/** A page that its server has not filled in yet: worth another try (seen in the field: qubes-mirage-firewall #3). */
+export function unfinishedLayout(peer: number): ConduitError {
+  return new ConduitError('VCHAN_LAYOUT', `control page of domain ${peer} is not filled in yet`, {
+    domid: peer,
+    errno: 'EAGAIN',
+    hint: 'connect again in a moment',
+  })
+}
