@@ -1,0 +1,415 @@
+// A channel in message mode: whole messages in, whole messages out, by events, promises or iteration. Framing is in
+// message-framing.ts; both peers have agreed on the mode before this begins.
+import { EventEmitter } from 'node:events'
+import { ConduitError } from '../errors.js'
+import type { ChannelCounters, VchanChannel } from './channel.js'
+import { MessageReader, MessageWriter, tooLarge } from './message-framing.js'
+import { MessageQueue } from './message-queue.js'
+import type { SocketIdentity } from './net-face.js'
+import { brokenPipe, peerGone } from './vchan-error.js'
+
+export interface ConduitMessageSocketOptions extends SocketIdentity {
+  /** Largest message in either direction; 16 MiB by default. */
+  readonly maxMessageBytes?: number | undefined
+  /** Keep the sending side open when the peer ends. False by default. */
+  readonly allowHalfOpen?: boolean | undefined
+  /** Bytes held for a reader or for the ring before `send` returns false and reading stops; 256 KiB by default. */
+  readonly highWaterMark?: number | undefined
+}
+
+export interface ConduitMessageSocketEvents {
+  /** One message. Listening makes messages flow. */
+  message: [message: Buffer]
+  /** All messages that had come, at once: the fast way. Takes the place of `message`. */
+  batch: [messages: Buffer[]]
+  /** Everything sent has gone into the ring after `send` had returned false. */
+  drain: []
+  /** The peer has ended and every message was delivered. */
+  end: []
+  error: [error: Error]
+  /** Once, after everything is unmapped. */
+  close: [hadError: boolean]
+}
+
+interface Receiver {
+  resolve(message: Buffer | null): void
+  reject(reason: unknown): void
+}
+
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+const HIGH_WATER_MARK = 256 * 1024
+/** Bytes handed on in one go before other work of the loop gets its turn. */
+const TURN_BYTES = 1024 * 1024
+
+/**
+ * Messages over a channel. `message` and `batch` listeners get them as they come; otherwise `receive()` or
+ * `for await` fetches them, and the peer is held back while nobody does.
+ *
+ * @example
+ * socket.send('ping')
+ * for await (const message of socket) console.log(message.toString())
+ */
+export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvents> {
+  readonly maxMessageBytes: number
+  readonly name: string | undefined
+  readonly port: string | undefined
+  readonly localAddress: string | undefined
+  readonly remoteAddress: string
+  readonly #channel: VchanChannel
+  readonly #allowHalfOpen: boolean
+  readonly #highWaterMark: number
+  readonly #reader: MessageReader
+  readonly #writer = new MessageWriter()
+  readonly #receivers = new Set<Receiver>()
+  readonly #queue = new MessageQueue()
+  #flowing = false
+  #paused = false
+  #pulling = false
+  #flushQueued = false
+  #needsDrain = false
+  #peerEnded = false
+  #endAnnounced = false
+  #ending = false
+  #closed = false
+  #error: Error | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(channel: VchanChannel, options: ConduitMessageSocketOptions = {}) {
+    super()
+    this.#channel = channel
+    this.maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES
+    this.name = options.name
+    this.port = options.port
+    this.localAddress = options.localAddress
+    this.remoteAddress = options.remoteAddress ?? options.name ?? `vchan://${channel.peer}`
+    this.#allowHalfOpen = options.allowHalfOpen === true
+    this.#highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK
+    this.#reader = new MessageReader(this.maxMessageBytes)
+    channel.onWake(() => this.#wake())
+    channel.ref()
+    EventEmitter.prototype.on.call(this, 'newListener', (event: string | symbol) => {
+      if (event === 'message' || event === 'batch') process.nextTick(() => this.#flow())
+    })
+    process.nextTick(() => this.#pull())
+  }
+
+  get channel(): VchanChannel {
+    return this.#channel
+  }
+
+  get counters(): ChannelCounters {
+    return this.#channel.counters
+  }
+
+  get halfCloseSupported(): boolean {
+    return this.#channel.halfCloseSupported
+  }
+
+  /** Bytes sent that are not in the ring yet, headers included. */
+  get bufferedAmount(): number {
+    return this.#writer.bufferedBytes
+  }
+
+  get destroyed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** True once {@link end} was called or the socket destroyed. */
+  get ended(): boolean {
+    return this.#ending || this.destroyed
+  }
+
+  /**
+   * Queue a message. A large one is sent from where it is: leave its bytes alone until `drain`. False: wait for
+   * `drain`, or go on and let it queue. On a connection that is gone it does nothing: `close` has told, or will.
+   * @throws ConduitError EMSGSIZE before anything is written; EPIPE after `end()`
+   */
+  send(message: Uint8Array | string): boolean {
+    const bytes = typeof message === 'string' ? Buffer.from(message) : message
+    if (bytes.length > this.maxMessageBytes) throw tooLarge(bytes.length, this.maxMessageBytes, 'a')
+    if (this.#ending) throw brokenPipe(this.#channel.peer, 'this side has ended')
+    if (this.destroyed) return false
+    try {
+      this.#writer.add(this.#channel, bytes)
+    } catch (error) {
+      this.#writeFailed(error as Error)
+      return false
+    }
+    if (!this.#flushQueued) {
+      this.#flushQueued = true
+      process.nextTick(() => this.#flush())
+    }
+    if (this.#writer.bufferedBytes < this.#highWaterMark) return true
+    this.#needsDrain = true
+    return false
+  }
+
+  /** {@link send} for each of `messages`; nothing is sent when one of them is too large. */
+  sendMany(messages: Iterable<Uint8Array | string>): boolean {
+    const all = Array.from(messages, (message) => (typeof message === 'string' ? Buffer.from(message) : message))
+    const large = all.find((message) => message.length > this.maxMessageBytes)
+    if (large !== undefined) throw tooLarge(large.length, this.maxMessageBytes, 'a')
+    let room = !this.#needsDrain
+    for (const message of all) room = this.send(message)
+    return room
+  }
+
+  /**
+   * The next message, in order; null when the peer has ended.
+   * @throws the signal's reason; ConduitError ECONNRESET, EMSGSIZE, CONDUIT_PROTOCOL, VCHAN_CORRUPT
+   */
+  receive({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<Buffer | null> {
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    const ready = this.#shift()
+    if (ready !== undefined) {
+      this.#pull()
+      return Promise.resolve(ready)
+    }
+    if (this.#error !== undefined) return Promise.reject(this.#error)
+    if (this.#peerEnded || this.destroyed) return Promise.resolve(null)
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        this.#receivers.delete(receiver)
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const onAbort = (): void => receiver.reject(signal?.reason)
+      const receiver: Receiver = {
+        resolve: (message) => {
+          done()
+          resolve(message)
+        },
+        reject: (reason) => {
+          done()
+          reject(reason)
+        },
+      }
+      signal?.addEventListener('abort', onAbort)
+      this.#receivers.add(receiver)
+      this.#pull()
+    })
+  }
+
+  /** Every message that has come by now, at least one; null when the peer has ended. Throws as {@link receive}. */
+  async receiveBatch(options: { signal?: AbortSignal | undefined } = {}): Promise<Buffer[] | null> {
+    const first = await this.receive(options)
+    if (first === null) return null
+    const batch = [first, ...this.#queue.takeAll()]
+    queueMicrotask(() => this.#announceEnd())
+    this.#pull()
+    return batch
+  }
+
+  /** Ends with the peer's direction; leaving the loop early closes the socket. Throws as {@link receive}. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      for (;;) {
+        const message = await this.receive()
+        if (message === null) return
+        yield message
+      }
+    } finally {
+      if (!this.#peerEnded) await this.close()
+    }
+  }
+
+  /** Stop `message` and `batch` events; the peer is held back. */
+  pause(): this {
+    this.#paused = true
+    return this
+  }
+
+  resume(): this {
+    this.#paused = false
+    this.#dispatch()
+    this.#pull()
+    return this
+  }
+
+  ref(): this {
+    this.#channel.ref()
+    return this
+  }
+
+  unref(): this {
+    this.#channel.unref()
+    return this
+  }
+
+  /** Send what is queued, then end this direction; the socket closes when both have ended. */
+  end(): void {
+    if (this.ended) return
+    this.#ending = true
+    this.#flush()
+  }
+
+  /** Close at once; the peer sees a reset unless this side had ended. Idempotent. */
+  destroy(error?: Error): void {
+    this.#error ??= error
+    this.close().catch(() => {})
+  }
+
+  /** Idempotent; resolves after `close` was emitted. */
+  close(): Promise<void> {
+    this.#closing ??= this.#shutDown()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #shutDown(): Promise<void> {
+    await this.#channel.close()
+    for (const receiver of this.#receivers) {
+      if (this.#error === undefined) receiver.resolve(null)
+      else receiver.reject(this.#error)
+    }
+    // Whoever only awaits receive() learns of the error there; an `error` event would end the process.
+    const told = this.listenerCount('error') > 0 || this.#flowing
+    this.#closed = true
+    try {
+      if (this.#error !== undefined && told) this.emit('error', this.#error)
+    } finally {
+      this.emit('close', this.#error !== undefined)
+    }
+  }
+
+  #wake(): void {
+    if (this.destroyed) return
+    if (this.#channel.error !== undefined) {
+      this.destroy(this.#channel.error)
+      return
+    }
+    this.#flush()
+    this.#pull()
+  }
+
+  #flow(): void {
+    if (this.listenerCount('message') + this.listenerCount('batch') === 0) return
+    this.#flowing = true
+    this.#dispatch()
+    this.#pull()
+  }
+
+  #flush(): void {
+    this.#flushQueued = false
+    if (this.destroyed) return
+    try {
+      if (this.#writer.bufferedBytes > 0) this.#writer.flush(this.#channel)
+    } catch (error) {
+      this.#writeFailed(error as Error)
+      return
+    }
+    if (this.#writer.bufferedBytes > 0) return
+    if (this.#needsDrain) {
+      this.#needsDrain = false
+      this.emit('drain')
+    }
+    if (this.#ending && !this.destroyed) {
+      this.#channel.end()
+      this.#closeWhenBothEnded()
+    }
+  }
+
+  /** What the peer wrote before it went still comes first; its end, or its loss, then ends the socket. */
+  #writeFailed(error: Error): void {
+    if (!this.#channel.peerGone || this.#channel.state === 'closed' || this.#peerEnded) this.destroy(error)
+    else this.#pull()
+  }
+
+  #wantsMore(): boolean {
+    if (this.#flowing && !this.#paused) return true
+    return this.#queue.bytes < this.#highWaterMark
+  }
+
+  #pull(): void {
+    if (this.#pulling || this.destroyed || this.#peerEnded) return
+    this.#pulling = true
+    try {
+      this.#pullTurn()
+    } catch (error) {
+      if (!(error instanceof ConduitError)) throw error
+      this.destroy(error)
+    } finally {
+      this.#pulling = false
+    }
+  }
+
+  #pullTurn(): void {
+    let budget = TURN_BYTES
+    while (this.#wantsMore()) {
+      const batch: Buffer[] = []
+      const count = this.#reader.readFrom(this.#channel, batch)
+      if (count === 0) {
+        this.#settle()
+        return
+      }
+      if (batch.length > 0) this.#deliver(batch)
+      if (this.destroyed) return
+      budget -= count
+      if (budget <= 0) {
+        this.#channel.wakeLater()
+        return
+      }
+    }
+  }
+
+  #settle(): void {
+    const { inbound } = this.#channel
+    if (inbound === 'open') return
+    if (inbound === 'reset') throw peerGone(this.#channel.peer)
+    if (this.#reader.partial) {
+      throw new ConduitError('CONDUIT_PROTOCOL', 'the peer ended in the middle of a message', {
+        domid: this.#channel.peer,
+      })
+    }
+    this.#peerEnded = true
+    for (const receiver of this.#receivers) receiver.resolve(null)
+    this.#announceEnd()
+  }
+
+  #announceEnd(): void {
+    if (!this.#peerEnded || this.#endAnnounced || this.#queue.length > 0) return
+    this.#endAnnounced = true
+    this.emit('end')
+    if (!this.#allowHalfOpen && !this.ended) this.end()
+    this.#closeWhenBothEnded()
+  }
+
+  #closeWhenBothEnded(): void {
+    if (this.#endAnnounced && this.#channel.outbound === 'ended') this.close().catch(() => {})
+  }
+
+  #deliver(batch: Buffer[]): void {
+    if (this.#queue.length === 0 && this.#receivers.size === 0 && this.#flowsInBatches()) {
+      this.emit('batch', batch)
+      return
+    }
+    this.#queue.pushAll(batch)
+    this.#dispatch()
+  }
+
+  #flowsInBatches(): boolean {
+    return this.#flowing && !this.#paused && this.listenerCount('batch') > 0
+  }
+
+  /** Hand queued messages to whoever waits, in order. */
+  #dispatch(): void {
+    for (const receiver of this.#receivers) {
+      const message = this.#shift()
+      if (message === undefined) break
+      receiver.resolve(message)
+    }
+    if (this.#queue.length > 0 && this.#flowsInBatches()) this.emit('batch', this.#queue.takeAll())
+    while (this.#queue.length > 0 && this.#flowing && !this.#paused && !this.#closed) {
+      this.emit('message', this.#shift()!)
+    }
+    this.#announceEnd()
+  }
+
+  #shift(): Buffer | undefined {
+    const message = this.#queue.shift()
+    if (message !== undefined && this.#peerEnded && this.#queue.length === 0) queueMicrotask(() => this.#announceEnd())
+    return message
+  }
+}
