@@ -1,0 +1,125 @@
+// The house's one structural rule: imports point down. Walks every source file and fails with the text of the broken rule.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import ts from 'typescript'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+
+interface Rule {
+  /** Files that the rule is for, as a prefix of the path below the root. */
+  readonly from: string
+  /** Prefixes of what they may import from this project. */
+  readonly may: readonly string[]
+  /** Packages they may import beside node's own. */
+  readonly packages?: readonly string[]
+  readonly text: string
+}
+
+const BELOW = ['protocol/', 'src/errors']
+
+/** The first rule whose `from` fits a file is the file's. */
+const RULES: readonly Rule[] = [
+  { from: 'protocol/', may: ['protocol/'], packages: ['zod'], text: 'protocol/ is pure: itself and zod only' },
+  { from: 'src/errors', may: [], text: 'errors.ts imports nothing' },
+  { from: 'src/native', may: ['src/errors'], text: 'native.ts is the face of the addon and needs errors only' },
+  {
+    from: 'src/substrate/substrate',
+    may: [...BELOW, 'src/xenstore/transport'],
+    text: 'the substrate contract knows protocol and the xenstore transport only',
+  },
+  {
+    from: 'src/substrate/memory',
+    may: [...BELOW, 'src/substrate/substrate', 'src/substrate/memory', 'src/xenstore/'],
+    text: 'the memory substrate reaches no native code',
+  },
+  {
+    from: 'src/substrate/local/',
+    may: [...BELOW, 'src/substrate/substrate', 'src/substrate/local/', 'src/xenstore/', 'src/native'],
+    text: 'substrate/local -> { substrate.ts, xenstore, native }',
+  },
+  {
+    from: 'src/substrate/select',
+    may: [...BELOW, 'src/substrate/'],
+    text: 'select.ts chooses among the substrates and knows nothing above them',
+  },
+  {
+    from: 'src/vchan/',
+    may: [...BELOW, 'src/vchan/', 'src/substrate/substrate'],
+    text: 'vchan -> substrate.ts: never the store, never names, never a concrete substrate',
+  },
+  { from: 'src/xenstore/', may: [...BELOW, 'src/xenstore/'], text: 'xenstore never sees vchan, nor anything above' },
+  {
+    from: 'src/conduit/',
+    may: [...BELOW, 'src/conduit/', 'src/vchan/', 'src/xenstore/', 'src/substrate/substrate'],
+    text: 'conduit -> { vchan, xenstore, substrate.ts }',
+  },
+  {
+    from: 'src/testing',
+    may: [...BELOW, 'src/'],
+    text: 'testing.ts re-exports',
+  },
+  {
+    from: 'src/open',
+    may: [...BELOW, 'src/open', 'src/conduit/', 'src/vchan/', 'src/xenstore/', 'src/substrate/'],
+    text: 'open.ts composes conduit and a substrate; it knows no command line',
+  },
+  {
+    from: 'src/index',
+    may: [...BELOW, 'src/open', 'src/conduit/', 'src/vchan/', 'src/xenstore/', 'src/substrate/'],
+    text: 'index.ts re-exports, nothing else',
+  },
+  {
+    from: 'src/cli/',
+    may: [...BELOW, 'src/'],
+    packages: ['commander', 'zod'],
+    text: 'cli is a composition root; commander is its only package',
+  },
+]
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name))
+}
+
+function imports(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName)
+}
+
+function complaint(file: string, imported: string, rule: Rule): string | undefined {
+  if (imported.startsWith('node:')) return undefined
+  if (!imported.startsWith('.')) {
+    return rule.packages?.includes(imported) ? undefined : `${file} imports ${imported}: ${rule.text}`
+  }
+  const target = relative(root, resolve(root, dirname(file), imported))
+  return rule.may.some((prefix) => target.startsWith(prefix)) ? undefined : `${file} imports ${target}: ${rule.text}`
+}
+
+describe('imports', () => {
+  const files = [...sources('protocol'), ...sources('src')]
+
+  it('of every file have a rule', () => {
+    expect(files.filter((file) => !RULES.some(({ from }) => file.startsWith(from)))).to.deep.equal([])
+  })
+
+  it('point down', () => {
+    const broken = files.flatMap((file) => {
+      const rule = RULES.find(({ from }) => file.startsWith(from))
+      return rule === undefined ? [] : imports(file).flatMap((imported) => complaint(file, imported, rule) ?? [])
+    })
+    expect(broken).to.deep.equal([])
+  })
+
+  it('are seen by this test in every form', () => {
+    const seen = imports('src/substrate/local/local-substrate.ts')
+    expect(seen).to.include.members(['node:net', '../../../protocol/xen.js', '../../errors.js', '../substrate.js'])
+  })
+
+  it('load the addon in native.ts only', () => {
+    const loaders = files.filter((file) => readFileSync(join(root, file), 'utf8').includes('createRequire'))
+    expect(loaders).to.deep.equal(['src/native.ts'])
+  })
+})
