@@ -101,9 +101,9 @@ export class Listener {
   }
 
   /** Refuse the port from now on, also to those half-way in. */
-  removePort(port: string | undefined): void {
-    const handler = this.#ports.get(port)
-    if (!this.#ports.delete(port)) return
+  removePort(port: string | undefined, handler: PortHandler): void {
+    if (this.#ports.get(port) !== handler) return
+    this.#ports.delete(port)
     for (const { pending } of this.#clients.values()) {
       for (const one of pending.values()) {
         if (one.handler === handler) one.deadline.abort(new ConduitError('ECONNREFUSED', 'the server has closed'))
@@ -113,7 +113,7 @@ export class Listener {
 
   /** Give the name back. */
   async close(): Promise<void> {
-    for (const port of [...this.#ports.keys()]) this.removePort(port)
+    for (const [port, handler] of [...this.#ports]) this.removePort(port, handler)
     await this.#registration?.close()
     const own = ownDomid(this.#context)
     for (const client of this.#clients.keys()) {

@@ -1,0 +1,206 @@
+// One process's environment: a substrate, its store, and what connects and listens there. Composes the parts of
+// conduit/ and makes sockets of channels. Which substrate is not its choice.
+import type { Address } from '../../protocol/conduit.js'
+import type { Domid } from '../../protocol/xen.js'
+import { ConduitError } from '../errors.js'
+import type { Substrate } from '../substrate/substrate.js'
+import { ConduitMessageSocket } from '../vchan/message-socket.js'
+import { ConduitSocket } from '../vchan/socket.js'
+import { XenstoreClient } from '../xenstore/client.js'
+import { Background } from './background.js'
+import { type Clock, systemClock } from './clock.js'
+import {
+  addressOf,
+  type ConnectOptions,
+  checkNumber,
+  checkSizes,
+  type MessageConnectOptions,
+  type StreamConnectOptions,
+} from './connect-options.js'
+import { Connector } from './connector.js'
+import { type ConduitContext, ownDomid } from './context.js'
+import { type ConnectionOptions, createConnectionIn } from './create-connection.js'
+import { type DialedChannel, Dialer } from './dialer.js'
+import { type Flow, listFlows } from './flows.js'
+import { ListenerTable } from './listener-table.js'
+import { Mailbox } from './mailbox.js'
+import { listNames, type NameEntry } from './names.js'
+import { ConduitServer } from './server.js'
+import type { ConduitLease, ConnectionListener, ServerOptions } from './server-options.js'
+
+export interface ConduitOptions {
+  /** Closed with the environment. */
+  readonly substrate: Substrate
+  /** Bytes of each ring where a client asks for none: 256 KiB on local, 64 KiB elsewhere by default. */
+  readonly ringBytes?: number | undefined
+  /** How long a server waits for a client that it has accepted; 10,000 by default. */
+  readonly handshakeTimeoutMs?: number | undefined
+  /** How long a name stays wanted after its last connection; 5,000 by default. */
+  readonly lingerMs?: number | undefined
+  /** For tests. */
+  readonly clock?: Clock | undefined
+}
+
+const HANDSHAKE_TIMEOUT_MS = 10_000
+const LINGER_MS = 5000
+const LOCAL_RING_BYTES = 256 << 10
+const RING_BYTES = 64 << 10
+
+/**
+ * An environment of its own: a domain, its connection to the store, its servers and connections.
+ * {@link connect} and {@link createServer} of the package share one; make another to choose the substrate.
+ */
+export class Conduit {
+  readonly #context: ConduitContext
+  readonly #connector: Connector
+  readonly #dialer: Dialer
+  readonly #listeners: ListenerTable
+  readonly #sockets = new Set<{
+    destroy(error?: Error): unknown
+    once(event: 'close', listener: () => void): unknown
+  }>()
+  readonly #servers = new Set<ConduitServer>()
+  readonly #lease = async (): Promise<ConduitLease> => ({ conduit: this, release: () => undefined })
+  #closing: Promise<void> | undefined
+
+  private constructor(options: ConduitOptions, store: XenstoreClient) {
+    const { substrate } = options
+    this.#context = {
+      substrate,
+      store,
+      mailbox: new Mailbox(store, () => substrate.domid),
+      clock: options.clock ?? systemClock,
+      background: new Background(),
+      ringBytes: options.ringBytes ?? (substrate.kind === 'local' ? LOCAL_RING_BYTES : RING_BYTES),
+      handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      lingerMs: options.lingerMs ?? LINGER_MS,
+    }
+    this.#connector = new Connector(this.#context)
+    this.#dialer = new Dialer(this.#context, this.#connector)
+    this.#listeners = new ListenerTable(this.#context)
+  }
+
+  /**
+   * Connect to the substrate's store. The substrate is closed when that fails, and with the environment.
+   * @throws ConduitError SUBSTRATE_LOST, XENSTORE_DISCONNECTED
+   */
+  static async open(options: ConduitOptions): Promise<Conduit> {
+    checkSizes(options)
+    checkNumber('handshakeTimeoutMs', options.handshakeTimeoutMs, 0, Number.MAX_SAFE_INTEGER)
+    checkNumber('lingerMs', options.lingerMs, 0, Number.MAX_SAFE_INTEGER)
+    try {
+      return new Conduit(options, await XenstoreClient.open(() => options.substrate.xenstore()))
+    } catch (error) {
+      await options.substrate.close()
+      throw error
+    }
+  }
+
+  /** This environment's domain. */
+  get domid(): Domid {
+    return ownDomid(this.#context)
+  }
+
+  /** Its connection to the store. */
+  get store(): XenstoreClient {
+    return this.#context.store
+  }
+
+  /**
+   * A socket to whoever holds the name, or serves `vchan://DOMID/PORT`.
+   * @throws TypeError, RangeError for wrong options; ConduitError CONDUIT_NAME, EINVAL, ENOENT, ECONNREFUSED, ETIMEDOUT,
+   * ECONNRESET, CONDUIT_MODE, EACCES, …; the signal's reason.
+   */
+  connect(address: string, options: MessageConnectOptions): Promise<ConduitMessageSocket>
+  connect(address: string, options?: StreamConnectOptions): Promise<ConduitSocket>
+  connect(address: string, options?: ConnectOptions): Promise<ConduitSocket | ConduitMessageSocket>
+  async connect(address: string, options: ConnectOptions = {}): Promise<ConduitSocket | ConduitMessageSocket> {
+    const opened = await this.dial(addressOf(address), options)
+    const { signal: _signal, ...behaviour } = options
+    const identity = { ...behaviour, ...opened.identity }
+    const socket =
+      identity.mode === 'message'
+        ? new ConduitMessageSocket(opened.channel, identity)
+        : new ConduitSocket(opened.channel, identity)
+    this.bind(socket, opened)
+    return socket
+  }
+
+  /** As net.createConnection: a socket at once, which emits `connect` or `error`. */
+  createConnection(options: string | ConnectionOptions, onConnect?: () => void): ConduitSocket {
+    const socket = createConnectionIn(this.#lease, options, onConnect)
+    this.#track(socket)
+    return socket
+  }
+
+  /** A server that takes connections once it listens on a name. */
+  createServer(options?: ServerOptions, listener?: ConnectionListener): ConduitServer
+  createServer(listener?: ConnectionListener): ConduitServer
+  createServer(first?: ServerOptions | ConnectionListener, second?: ConnectionListener): ConduitServer {
+    const [options, listener] = typeof first === 'function' ? [{}, first] : [first ?? {}, second]
+    return new ConduitServer(this.#lease, options, listener)
+  }
+
+  /** The names there are, and whose. */
+  names(): Promise<NameEntry[]> {
+    return listNames(this.#context.store)
+  }
+
+  /** Open connections as their servers wrote them down; as far as this domain may read. */
+  flows(): Promise<Flow[]> {
+    return listFlows(this.#context.store)
+  }
+
+  /** For ConduitServer: where it listens. */
+  attachServer(server: ConduitServer): { readonly context: ConduitContext; readonly listeners: ListenerTable } {
+    if (this.#closing !== undefined) throw new ConduitError('ECONNRESET', 'the environment was closed')
+    this.#servers.add(server)
+    server.once('close', () => this.#servers.delete(server))
+    return { context: this.#context, listeners: this.#listeners }
+  }
+
+  /** A channel that is not a socket yet; see {@link bind}. For this package's own sockets. */
+  async dial(address: Address, options: ConnectOptions): Promise<DialedChannel> {
+    if (this.#closing !== undefined) throw new ConduitError('ECONNRESET', 'the environment was closed')
+    return this.#dialer.dial(address, options)
+  }
+
+  /** Tie a channel's life to its socket's. */
+  bind(socket: ConduitSocket | ConduitMessageSocket, dialed: DialedChannel): void {
+    if (socket instanceof ConduitSocket) socket.identify(dialed.identity)
+    dialed.onPeerLost = (error) => void socket.destroy(error)
+    this.#track(socket)
+    if (socket.destroyed) dialed.done()
+    else socket.once('close', dialed.done)
+  }
+
+  /** Destroy the connections, close the servers, leave nothing in the store, leave the substrate. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const { store, mailbox, background, substrate } = this.#context
+    const destroyed = [...this.#sockets].map((socket) => {
+      const closed = new Promise<void>((resolve) => void socket.once('close', resolve))
+      socket.destroy()
+      return closed
+    })
+    await Promise.all([...destroyed, ...[...this.#servers].map((server) => server.destroy())])
+    await Promise.all([this.#connector.close(), this.#listeners.close()])
+    await background.settled()
+    await mailbox.close()
+    await store.close()
+    await substrate.close()
+  }
+
+  #track(socket: ConduitSocket | ConduitMessageSocket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+  }
+}

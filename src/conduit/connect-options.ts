@@ -1,0 +1,65 @@
+// What connect() takes and how it is checked: mistakes of the program are TypeError and RangeError, an address that
+// cannot be one is a ConduitError, since addresses often come from outside.
+import { type Address, type ConduitMode, parseAddress, RING_BYTES_MAX, RING_BYTES_MIN } from '../../protocol/conduit.js'
+import { ConduitError } from '../errors.js'
+import type { ConduitMessageSocketOptions } from '../vchan/message-socket.js'
+import type { ConduitSocketOptions } from '../vchan/socket.js'
+
+interface RendezvousOptions {
+  /** Rejects, or destroys the socket, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds for everything until the socket stands; 10,000 by default, 0 for no limit. */
+  readonly timeoutMs?: number | undefined
+  /** Wait until somebody holds the name, instead of ENOENT at once. */
+  readonly wait?: boolean | undefined
+  /** Bytes wanted for each ring, 1,024 to 1,048,576; the server's choice by default. */
+  readonly ringBytes?: number | undefined
+  /** Microseconds to spin before sleeping: 0 never, undefined as experience tells. */
+  readonly spinMicros?: number | undefined
+}
+
+type Behaviour<Options> = Omit<
+  Options,
+  'name' | 'port' | 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort' | 'signal'
+>
+
+export interface StreamConnectOptions extends RendezvousOptions, Behaviour<ConduitSocketOptions> {
+  /** A stream of bytes. */
+  readonly mode?: 'stream' | undefined
+}
+
+export interface MessageConnectOptions extends RendezvousOptions, Behaviour<ConduitMessageSocketOptions> {
+  /** Messages, each delivered whole. */
+  readonly mode: 'message'
+}
+
+export type ConnectOptions = StreamConnectOptions | MessageConnectOptions
+
+/** @throws TypeError when it is no string; ConduitError CONDUIT_NAME, EINVAL. */
+export function addressOf(text: unknown): Address {
+  if (typeof text !== 'string') throw new TypeError(`an address is a string, not ${typeof text}`)
+  const address = parseAddress(text)
+  if (!('problem' in address)) return address
+  const { code, problem, hint } = address
+  throw new ConduitError(code, problem, { endpoint: text.slice(0, 256), hint })
+}
+
+/** @throws TypeError, RangeError */
+export function checkMode(mode: unknown): ConduitMode {
+  if (mode === undefined || mode === 'stream') return 'stream'
+  if (mode === 'message') return 'message'
+  throw new TypeError(`mode is 'stream' or 'message', not ${String(mode)}`)
+}
+
+/** @throws TypeError, RangeError */
+export function checkSizes(options: { ringBytes?: number | undefined; spinMicros?: number | undefined }): void {
+  checkNumber('ringBytes', options.ringBytes, RING_BYTES_MIN, RING_BYTES_MAX)
+  checkNumber('spinMicros', options.spinMicros, 0, Number.MAX_SAFE_INTEGER)
+}
+
+/** @throws TypeError, RangeError */
+export function checkNumber(what: string, value: unknown, min: number, max: number): void {
+  if (value === undefined) return
+  if (typeof value !== 'number') throw new TypeError(`${what} is a number, not ${typeof value}`)
+  if (!(value >= min && value <= max)) throw new RangeError(`${what} is ${min} to ${max}, not ${value}`)
+}

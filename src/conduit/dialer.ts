@@ -1,0 +1,93 @@
+// From an address to a live channel, within a time limit and traced. Makes no sockets.
+import { type Address, formatAddress } from '../../protocol/conduit.js'
+import { ConduitError } from '../errors.js'
+import type { SocketIdentity } from '../vchan/net-face.js'
+import { type ConnectOptions, checkMode, checkNumber, checkSizes } from './connect-options.js'
+import type { Connector } from './connector.js'
+import { type ConduitContext, ownDomid } from './context.js'
+import { startDeadline } from './deadline.js'
+import { connectDirect } from './direct.js'
+import type { OpenConnection } from './peer-loss.js'
+import { type ConnectTrace, traceConnect } from './trace.js'
+
+/** A channel that is not a socket yet. */
+export interface DialedChannel extends OpenConnection {
+  readonly identity: SocketIdentity
+  /** Call once when the channel is closed. */
+  readonly done: () => void
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+
+export class Dialer {
+  readonly #context: ConduitContext
+  readonly #connector: Connector
+
+  constructor(context: ConduitContext, connector: Connector) {
+    this.#context = context
+    this.#connector = connector
+  }
+
+  /** @throws TypeError, RangeError; ConduitError; the signal's reason. */
+  async dial(address: Address, options: ConnectOptions): Promise<DialedChannel> {
+    checkMode(options.mode)
+    checkSizes(options)
+    checkNumber('timeoutMs', options.timeoutMs, 0, Number.MAX_SAFE_INTEGER)
+    const trace: ConnectTrace = { address: formatAddress(address), step: '' }
+    return traceConnect(trace, () => this.#dialWithin(address, options, trace))
+  }
+
+  async #dialWithin(address: Address, options: ConnectOptions, trace: ConnectTrace): Promise<DialedChannel> {
+    const { store, clock } = this.#context
+    const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS
+    const limit = startDeadline(clock, {
+      signal: options.signal,
+      timeoutMs,
+      onTimeout: () =>
+        new ConduitError('ETIMEDOUT', `connect to ${trace.address}: waited ${timeoutMs} ms for ${trace.step}`, {
+          endpoint: trace.address,
+          hint: 'is the other side stopped or overloaded? timeoutMs sets the limit, 0 takes it away',
+        }),
+    })
+    store.ref()
+    try {
+      return await this.#dialNow(address, options, trace, limit.signal)
+    } finally {
+      store.unref()
+      limit.clear()
+    }
+  }
+
+  async #dialNow(
+    address: Address,
+    options: ConnectOptions,
+    trace: ConnectTrace,
+    signal: AbortSignal,
+  ): Promise<DialedChannel> {
+    const request = {
+      spinMicros: options.spinMicros,
+      wait: options.wait ?? false,
+      onStep: (step: string) => {
+        trace.step = step
+      },
+    }
+    const ends = { remoteAddress: remoteOf(address), remotePort: address.port }
+    if (address.kind === 'direct') {
+      const channel = await connectDirect(this.#context, address, request, signal)
+      const onPeerLost = (error: ConduitError) => channel.destroy(error)
+      return { channel, onPeerLost, done: () => undefined, identity: this.#identify(ends) }
+    }
+    const { name, port } = address
+    const mode = options.mode ?? 'stream'
+    const wanted = { ...request, port, mode, ringBytes: options.ringBytes, endpoint: trace.address }
+    const routed = await this.#connector.connect(address, wanted, signal)
+    return Object.assign(routed, { identity: this.#identify({ ...ends, name, port }) })
+  }
+
+  #identify(identity: SocketIdentity): SocketIdentity {
+    return { ...identity, localAddress: `vchan://${ownDomid(this.#context)}` }
+  }
+}
+
+export const remoteOf = (address: Address): string =>
+  address.kind === 'name' ? address.name : `vchan://${address.domid}`

@@ -1,0 +1,54 @@
+// What a server is told and what it tells: types only.
+import type { ConduitMode } from '../../protocol/conduit.js'
+import type { Domid } from '../../protocol/xen.js'
+import type { ConduitMessageSocketOptions } from '../vchan/message-socket.js'
+import type { ConduitSocketOptions } from '../vchan/socket.js'
+import type { Conduit } from './conduit.js'
+
+export interface ServerOptions
+  extends Pick<ConduitSocketOptions, 'allowHalfOpen' | 'highWaterMark' | 'pauseOnConnect'> {
+  /** What clients must ask for: a stream of bytes, by default, or messages. */
+  readonly mode?: ConduitMode | undefined
+  /** Bytes of each ring where a client asks for none, 1,024 to 1,048,576. */
+  readonly ringBytes?: number | undefined
+  /** Microseconds to spin before sleeping: 0 never, undefined as experience tells. */
+  readonly spinMicros?: number | undefined
+  /** Connections at a time; more are refused, with a `drop` event. */
+  readonly maxConnections?: number | undefined
+  /** In message mode: the largest message. */
+  readonly maxMessageBytes?: ConduitMessageSocketOptions['maxMessageBytes']
+}
+
+export interface ListenOptions {
+  /** Stops trying to listen; closes the server once it does. */
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds to wait for the name; 10,000 by default, 0 for no limit. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** What a server listens on. */
+export interface ServerAddress {
+  /** As connect() takes it. */
+  readonly address: string
+  readonly name: string | undefined
+  readonly port: string | undefined
+  /** The server's own domain. */
+  readonly domid: Domid
+}
+
+/** A connection that was refused because there are too many. */
+export interface DroppedConnection {
+  readonly name: string
+  readonly port: string | undefined
+  /** The client. */
+  readonly domid: Domid
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a listener for streams cannot be one for messages, and the mode says which
+export type ConnectionListener = (socket: any) => void
+
+/** An environment for as long as it is needed. */
+export interface ConduitLease {
+  readonly conduit: Conduit
+  release(): void
+}

@@ -1,0 +1,139 @@
+// Domains in one process with a store and a registrar: a whole machine for the tests of the rendezvous.
+import { type Domid, domid } from '../../protocol/xen.js'
+import type { Clock } from '../../src/conduit/clock.js'
+import { Conduit, type ConduitOptions } from '../../src/conduit/conduit.js'
+import { Registrar } from '../../src/conduit/registrar.js'
+import { MemoryHypervisor } from '../../src/substrate/memory.js'
+import type { Substrate } from '../../src/substrate/substrate.js'
+import { XenstoreClient } from '../../src/xenstore/client.js'
+import { EmbeddedStore } from '../../src/xenstore/store/store.js'
+import type { XenstoreTransport } from '../../src/xenstore/transport.js'
+import { eventually } from './eventually.js'
+
+export class MemoryWorld {
+  readonly hypervisor: MemoryHypervisor
+  store = new EmbeddedStore()
+  dom0!: XenstoreClient
+  registrar!: Registrar
+  /** While set, nobody reaches the store. */
+  storeDown = false
+  readonly #transports = new Set<XenstoreTransport>()
+  readonly #domains = new Map<Domid, Substrate>()
+  readonly #conduits = new Set<Conduit>()
+
+  private constructor(grantLimit?: number) {
+    this.hypervisor = new MemoryHypervisor({
+      xenstore: (id) => this.#transport(id),
+      ...(grantLimit === undefined ? {} : { grantLimit }),
+    })
+  }
+
+  static async start(options: { grantLimit?: number } = {}): Promise<MemoryWorld> {
+    const world = new MemoryWorld(options.grantLimit)
+    await world.#boot()
+    return world
+  }
+
+  /** A new domain, known to the store. */
+  domain(): Substrate {
+    const substrate = this.hypervisor.createDomain()
+    this.#domains.set(substrate.domid, substrate)
+    this.store.introduceDomain(substrate.domid)
+    return substrate
+  }
+
+  async environment(options: Partial<ConduitOptions> = {}): Promise<Conduit> {
+    const conduit = await Conduit.open({ substrate: this.domain(), ...options })
+    this.#conduits.add(conduit)
+    return conduit
+  }
+
+  /** A client of the store with a domain's rights. */
+  async client(id: Domid): Promise<XenstoreClient> {
+    return XenstoreClient.open(async () => this.#transport(id))
+  }
+
+  /** As kill -9: the domain, its pages, its ports, its connection to the store. */
+  kill(id: Domid): void {
+    this.hypervisor.kill(id)
+    this.store.domainDied(id)
+    this.#domains.delete(id)
+  }
+
+  /** As kill -9 of the local hypervisor: an empty store takes the place of the old one, after which all are let in again. */
+  async restartStore(): Promise<void> {
+    this.storeDown = true
+    for (const transport of [...this.#transports]) transport.close()
+    await this.registrar.close()
+    await this.dom0.close()
+    this.store = new EmbeddedStore()
+    this.storeDown = false
+    await this.#boot()
+    for (const id of this.#domains.keys()) this.store.introduceDomain(id)
+  }
+
+  /** Every node below the two trees of the rendezvous that should not outlive its connections. */
+  async leftovers(): Promise<string[]> {
+    const list = async (path: string): Promise<string[]> => {
+      const children = await this.dom0.directory(path).catch(() => [])
+      return (
+        await Promise.all(children.map(async (child) => [`${path}/${child}`, ...(await list(`${path}/${child}`))]))
+      ).flat()
+    }
+    const nodes = await Promise.all([list('/conduit'), list('/local/domain')])
+    const kept =
+      /^\/conduit\/(host-id|flows)$|^\/local\/domain\/\d+(\/(domid|name|data|data\/conduit(\/(register|want|answer))?))?$/
+    return nodes.flat().filter((node) => !kept.test(node))
+  }
+
+  /** Close every environment; nothing may be left, neither in the store nor in the hypervisor. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#conduits].map((conduit) => conduit.close()))
+    await eventually(async () => (await this.leftovers()).length === 0 || undefined)
+    for (const [id, substrate] of this.#domains) {
+      await substrate.close()
+      this.store.domainDied(id)
+    }
+    await this.registrar.close()
+    await this.dom0.close()
+    this.hypervisor.assertClean()
+  }
+
+  async #boot(): Promise<void> {
+    this.store.introduceDomain(domid(0))
+    this.dom0 = await XenstoreClient.open(async () => this.store.transport(domid(0)))
+    this.registrar = await Registrar.start(await XenstoreClient.open(async () => this.store.transport(domid(0))))
+  }
+
+  #transport(id: Domid): XenstoreTransport {
+    if (this.storeDown) throw new Error('the store is down')
+    const transport = this.store.transport(id)
+    this.#transports.add(transport)
+    transport.onClose(() => this.#transports.delete(transport))
+    return transport
+  }
+}
+
+/** A clock that stands still until it is moved. */
+export class ManualClock implements Clock {
+  #nowMs = 0
+  readonly #timers = new Set<{ atMs: number; callback: () => void }>()
+
+  after(delayMs: number, callback: () => void): { cancel(): void; unref(): void } {
+    const timer = { atMs: this.#nowMs + delayMs, callback }
+    this.#timers.add(timer)
+    return { cancel: () => void this.#timers.delete(timer), unref: () => undefined }
+  }
+
+  /** Timers that wait. */
+  get waiting(): number {
+    return this.#timers.size
+  }
+
+  advance(byMs: number): void {
+    this.#nowMs += byMs
+    for (const timer of [...this.#timers].sort((a, b) => a.atMs - b.atMs)) {
+      if (timer.atMs <= this.#nowMs && this.#timers.delete(timer)) timer.callback()
+    }
+  }
+}
