@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeStrings } from '../../protocol/xenstore-wire.js'
 import { ConduitError } from '../errors.js'
+import { backoffMs } from './backoff.js'
 import { disconnected, RequestChannel } from './request-channel.js'
 import type { OpenXenstoreTransport, XenstoreTransport } from './transport.js'
 
@@ -29,12 +30,6 @@ const LONGEST_PAUSE_MS = 2000
 
 export const defaultDelay: Delay = (delayMs, { signal, ref }) =>
   sleep(delayMs, undefined, signal === undefined ? { ref } : { signal, ref })
-
-/** A pause before attempt `attempt` (from 0): doubles up to `longestMs`, of which a random half to whole is taken. */
-export function backoffMs(attempt: number, firstMs: number, longestMs: number, random: () => number): number {
-  const fullMs = Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 30))
-  return fullMs * (0.5 + random() / 2)
-}
 
 export class StoreLink {
   readonly #connect: OpenXenstoreTransport

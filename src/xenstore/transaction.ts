@@ -2,7 +2,8 @@
 // ten open, and its other programs want some too.
 import { encodeStrings, parseXenstoreU32 } from '../../protocol/xenstore-wire.js'
 import { isConduitError } from '../errors.js'
-import { backoffMs, type Delay } from './link.js'
+import { backoffMs } from './backoff.js'
+import type { Delay } from './link.js'
 import type { RequestChannel } from './request-channel.js'
 import type { Slots } from './slots.js'
 

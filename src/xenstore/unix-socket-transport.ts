@@ -1,6 +1,8 @@
 // A store behind a unix stream socket: xenstored's, oxenstored's, or the local hypervisor's. Moves bytes only.
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ConduitError } from '../errors.js'
+import { backoffMs } from './backoff.js'
 import type { OpenXenstoreTransport, XenstoreTransport } from './transport.js'
 
 /** `sun_path` without its NUL (linux/un.h). Node cuts longer paths off in silence, and would open another socket. */
@@ -16,21 +18,40 @@ export function checkUnixPath(path: string): void {
   })
 }
 
+// xenstored listens with a backlog of one, and a connect that would have to wait fails with EAGAIN on a non-blocking
+// socket: not an error but a queue.
+const BUSY_ATTEMPTS = 100
+const BUSY_FIRST_PAUSE_MS = 1
+const BUSY_LONGEST_PAUSE_MS = 50
+
 /**
  * Opens connections to the store behind the socket at `path`.
- * @throws ConduitError EINVAL at once, for a path over 107 bytes
+ * @throws ConduitError EINVAL at once, for a path over 107 bytes; opening rejects with ENOENT, ECONNREFUSED, EACCES, SYSTEM
  */
 export function unixSocketTransport(path: string): OpenXenstoreTransport {
   checkUnixPath(path)
-  return () =>
-    new Promise((resolve, reject) => {
-      const socket = connect({ path })
-      socket.once('error', (cause: NodeJS.ErrnoException) => reject(connectError(path, cause)))
-      socket.once('connect', () => {
-        socket.removeAllListeners('error')
-        resolve(socketTransport(socket))
-      })
+  return async () => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return socketTransport(await connected(path))
+      } catch (cause) {
+        const { code } = cause as NodeJS.ErrnoException
+        if (code !== 'EAGAIN' || attempt === BUSY_ATTEMPTS) throw connectError(path, cause as NodeJS.ErrnoException)
+        await sleep(backoffMs(attempt, BUSY_FIRST_PAUSE_MS, BUSY_LONGEST_PAUSE_MS, Math.random))
+      }
+    }
+  }
+}
+
+function connected(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path })
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.off('error', reject)
+      resolve(socket)
     })
+  })
 }
 
 /** A transport over a connected socket, which is its own from then on. Keeps the event loop alive only after `ref()`. */
