@@ -9,6 +9,7 @@ import {
   type XenstoreRequestType,
 } from '../../protocol/xenstore-wire.js'
 import { ConduitError } from '../errors.js'
+import { onAbort } from './on-abort.js'
 import type { XenstoreTransport } from './transport.js'
 import { errorFromStore, protocolError } from './wire-error.js'
 
@@ -80,11 +81,7 @@ export class RequestChannel {
       signal?.throwIfAborted()
       const requestId = this.#newRequestId()
       const entry: InFlight = { request, resolve, reject, abandoned: false, stopListening: () => {} }
-      if (signal !== undefined) {
-        const onAbort = () => this.#abandon(entry)
-        signal.addEventListener('abort', onAbort, { once: true })
-        entry.stopListening = () => signal.removeEventListener('abort', onAbort)
-      }
+      entry.stopListening = onAbort(signal, () => this.#abandon(entry))
       this.#inFlight.set(requestId, entry)
       this.#count(1)
       const { payload, transactionId = 0 } = request

@@ -1,5 +1,7 @@
 // A counting semaphore: so many at once, the others in the order they came.
 
+import { onAbort } from './on-abort.js'
+
 /** Gives its slot back; further calls do nothing. */
 export type Release = () => void
 
@@ -15,13 +17,10 @@ export class Slots {
   acquire(signal?: AbortSignal): Promise<Release> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
+      let stopListening = (): void => {}
       const take = () => {
-        signal?.removeEventListener('abort', giveUp)
+        stopListening()
         resolve(this.#release())
-      }
-      const giveUp = () => {
-        this.#waiting.delete(take)
-        reject(signal?.reason)
       }
       if (this.#free > 0) {
         this.#free--
@@ -29,7 +28,10 @@ export class Slots {
         return
       }
       this.#waiting.add(take)
-      signal?.addEventListener('abort', giveUp, { once: true })
+      stopListening = onAbort(signal, () => {
+        this.#waiting.delete(take)
+        reject(signal?.reason)
+      })
     })
   }
 

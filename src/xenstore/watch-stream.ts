@@ -1,6 +1,7 @@
 // A watch as async iteration: the paths that changed since they were last taken, each once.
 import type { ConduitError } from '../errors.js'
-import { PENDING_PATHS_MAX, type WatchListener, type WatchRegistry } from './watch.js'
+import { onAbort } from './on-abort.js'
+import { closedBySignal, PENDING_PATHS_MAX, type WatchListener, type WatchRegistry } from './watch.js'
 
 export interface WatchOptions {
   readonly signal?: AbortSignal | undefined
@@ -58,9 +59,9 @@ export async function* watchStream(
 ): AsyncGenerator<string, void, undefined> {
   signal?.throwIfAborted()
   const backlog = new Backlog(path)
-  const onAbort = () => backlog.wake()
-  signal?.addEventListener('abort', onAbort)
-  const watch = await registry.add(path, depth, backlog)
+  const stopListening = onAbort(signal, () => backlog.wake())
+  const adding = registry.add(path, depth, backlog)
+  const watch = await (signal === undefined ? adding : closedBySignal(adding, signal))
   try {
     for (;;) {
       signal?.throwIfAborted()
@@ -71,7 +72,9 @@ export async function* watchStream(
       else throw backlog.ended.error
     }
   } finally {
-    signal?.removeEventListener('abort', onAbort)
-    await watch.close()
+    stopListening()
+    const closing = watch.close()
+    // Who aborts does not wait for a store that may not answer.
+    if (signal?.aborted !== true) await closing
   }
 }

@@ -2,6 +2,7 @@
 // a domain has but 128. Events are queued, bounded, equal ones once; a listener must look again anyway.
 import { encodeStrings } from '../../protocol/xenstore-wire.js'
 import type { ConduitError } from '../errors.js'
+import { onAbort } from './on-abort.js'
 import type { ChannelRequest } from './request-channel.js'
 
 /** A listener's hold on a path. */
@@ -199,12 +200,10 @@ const unwatchRequest = ({ path, token }: SharedWatch): ChannelRequest => ({
 /** `adding`, ended as soon as `signal` is aborted: before, in which case it rejects with the reason, or after. */
 export function closedBySignal(adding: Promise<XenstoreWatch>, signal: AbortSignal): Promise<XenstoreWatch> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => {
+    const forget = onAbort(signal, () => {
       reject(signal.reason)
       adding.then((watch) => watch.close()).catch(() => {})
-    }
-    const forget = () => signal.removeEventListener('abort', onAbort)
-    signal.addEventListener('abort', onAbort, { once: true })
+    })
     adding.then(
       (watch) => {
         const close = () => {

@@ -85,12 +85,14 @@ export function describeNodes(bench: StoreBench): void {
       await expectCode(store.remove(`${BASE}/none/below`), 'ENOENT')
     })
 
-    it('keeps the root', async () => {
+    it('keeps the root', async function () {
+      if (!bench.traits.strictWire) this.skip()
       await expectCode(store.remove('/'), 'EINVAL')
       expect(await store.exists(BASE)).to.equal(true)
     })
 
-    it('holds a value that fills the message', async () => {
+    it('holds a value that fills the message', async function () {
+      if (!bench.traits.strictWire) this.skip()
       const path = `${BASE}/full`
       const value = Buffer.alloc(4096 - path.length - 1, 0x61)
       await store.write(path, value)
@@ -98,14 +100,11 @@ export function describeNodes(bench: StoreBench): void {
     })
 
     it('lists more names than fit into one reply', async function () {
+      if (!bench.traits.directoryPart) this.skip()
       const names = Array.from({ length: 300 }, (_, index) => `child-with-a-long-name-${index}`)
       await Promise.all(names.map((name) => store.write(`${BASE}/wide/${name}`, '')))
       const raw = await bench.raw()
       expect(await raw.refusal('DIRECTORY', [`${BASE}/wide`])).to.equal('E2BIG')
-      if (!bench.traits.directoryPart) {
-        await expectCode(store.directory(`${BASE}/wide`), 'XENSTORE_QUOTA')
-        this.skip()
-      }
       expect((await store.directory(`${BASE}/wide`)).sort()).to.deep.equal(names.sort())
     })
 

@@ -28,6 +28,8 @@ export interface StoreTraits {
   readonly directoryPart: boolean
   /** WATCH with a depth, features and quotas on the wire, as in C since 4.21. */
   readonly xen421: boolean
+  /** Refuses every malformed request as C does; oxenstored leaves some without an answer, and limits domain 0's values. */
+  readonly strictWire: boolean
   /** A commit fails when a node it touched was changed; oxenstored may merge instead. */
   readonly strictConflicts: boolean
   readonly guests: boolean
@@ -72,6 +74,9 @@ export class StoreBench {
 
 /** Where a test on domain 0 may do as it likes. */
 export const BASE = '/conduit-conformance'
+
+/** What C and oxenstored say to a transaction number they never gave. */
+export const UNKNOWN_TRANSACTION = ['ENOENT', 'EIO']
 
 export function describeXenstore(traits: StoreTraits): void {
   describe(`xenstore: ${traits.name}`, () => {

@@ -7,7 +7,7 @@ import { EmbeddedStore } from '../../src/xenstore/store/store.js'
 import { unixSocketTransport } from '../../src/xenstore/unix-socket-transport.js'
 import { describeXenstore } from './xenstore-suite.js'
 
-const LIKE_C = { directoryPart: true, xen421: true, strictConflicts: true }
+const LIKE_C = { directoryPart: true, xen421: true, strictWire: true, strictConflicts: true }
 
 describeXenstore({
   ...LIKE_C,

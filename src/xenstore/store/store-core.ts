@@ -41,6 +41,8 @@ export class StoreCore {
       if (path.startsWith('/') && path !== '/' && this.tree.get(path) !== undefined) removeSubtree(this.tree, path)
     }
     this.tree.buryDomain(domid)
+    // The root and the special nodes cannot go: domain 0 inherits them.
+    for (const path of this.tree.pathsOwnedBy(domid)) this.tree.put(path, this.tree.get(path)!)
     this.domains.forget(domid)
     this.watches.fireSpecial(this.tree, '@releaseDomain', domid)
   }

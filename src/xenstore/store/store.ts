@@ -59,6 +59,11 @@ export class EmbeddedStore {
     return this.#core.connections.size
   }
 
+  /** Nodes that a domain owns, which is what its quota counts. */
+  nodesOwnedBy(domid: Domid): number {
+    return this.#core.tree.ownedBy(domid)
+  }
+
   /** End every connection. */
   close(): void {
     for (const connection of this.#core.connections) connection.destroy()
