@@ -39,8 +39,10 @@ export async function serveStore(store: EmbeddedStore, path: string): Promise<St
     },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      // The server's own 'close' comes before that of its last sockets.
+      const ended = [...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
       for (const socket of sockets) socket.destroy()
-      await closed
+      await Promise.all([closed, ...ended])
     },
   }
 }

@@ -1,0 +1,129 @@
+// The unix socket between client and store: paths, a full backlog, a client that does not read, both ends going away.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { domid } from '../../protocol/xen.js'
+import { encodeStrings, encodeXenstoreMessage, XENSTORE_TYPES } from '../../protocol/xenstore-wire.js'
+import { XenstoreClient } from '../../src/xenstore/client.js'
+import { type StoreServer, serveSocket, serveStore } from '../../src/xenstore/store/socket-server.js'
+import { EmbeddedStore } from '../../src/xenstore/store/store.js'
+import { UNIX_PATH_BYTES_MAX, unixSocketTransport } from '../../src/xenstore/unix-socket-transport.js'
+import { EventLog } from '../support/event-log.js'
+import { expectCode, rejectionOf } from '../support/expect-rejection.js'
+
+const request = (type: keyof typeof XENSTORE_TYPES, ...strings: string[]): Buffer =>
+  encodeXenstoreMessage({ type: XENSTORE_TYPES[type], requestId: 1, transactionId: 0, payload: encodeStrings(strings) })
+
+describe('xenstore over a unix socket', () => {
+  let directory: string
+  let store: EmbeddedStore
+  let server: StoreServer
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'conduit-xs-'))
+    store = new EmbeddedStore()
+    server = await serveStore(store, join(directory, 'socket'))
+  })
+  afterEach(async () => {
+    await server.close()
+    expect(store.connections).to.equal(0)
+    rmSync(directory, { recursive: true })
+  })
+
+  it('refuses a path over 107 bytes, which Node would cut off in silence', async () => {
+    const path = (bytes: number) => `/${'x'.repeat(bytes - 1)}`
+    expect(() => unixSocketTransport(path(UNIX_PATH_BYTES_MAX + 1)))
+      .to.throw('cannot have the path')
+      .with.property('code', 'EINVAL')
+    expect(() => unixSocketTransport('/ü'.repeat(40)))
+      .to.throw('cannot have the path')
+      .with.property('code', 'EINVAL')
+    await expectCode(serveStore(store, path(108)), 'EINVAL')
+    await expectCode(unixSocketTransport(path(UNIX_PATH_BYTES_MAX))(), 'ENOENT')
+  })
+
+  it('tells a missing socket from a stale one', async () => {
+    await expectCode(unixSocketTransport(join(directory, 'none'))(), 'ENOENT')
+    rmSync(join(directory, 'none'), { force: true })
+    expect(await rejectionOf(serveStore(store, server.path))).to.have.property('code', 'EADDRINUSE')
+  })
+
+  it('waits where the daemon’s backlog is full', async () => {
+    // As xenstored does: a backlog of one. All connect before the server's turn comes.
+    const accepted = new EventLog()
+    const narrow = createServer(() => accepted.listener('connection'))
+    const path = join(directory, 'narrow')
+    await new Promise<void>((resolve) => narrow.listen({ path, backlog: 1 }, resolve))
+    const transports = await Promise.all(Array.from({ length: 20 }, () => unixSocketTransport(path)()))
+    await accepted.until(() => accepted.events.length === 20)
+    for (const transport of transports) transport.close()
+    await new Promise((resolve) => narrow.close(resolve))
+  })
+
+  it('stops reading from a client that does not read, and goes on when it does', async () => {
+    const socket = connect({ path: server.path })
+    socket.pause()
+    const count = 20_000
+    const frame = request('DIRECTORY', '/tool')
+    socket.write(Buffer.concat(Array.from({ length: count }, () => frame)))
+    // Others are served meanwhile.
+    const other = await XenstoreClient.open(unixSocketTransport(server.path))
+    expect(await other.directory('/tool')).to.deep.equal(['xenstored'])
+    await other.close()
+    const expected = count * (16 + 'xenstored\0'.length)
+    let received = 0
+    await new Promise<void>((resolve) => {
+      socket.on('data', (bytes: Buffer) => {
+        received += bytes.length
+        if (received >= expected) resolve()
+      })
+      socket.resume()
+    })
+    expect(received).to.equal(expected)
+    socket.destroy()
+  })
+
+  it('answers a client that has ended its side', async () => {
+    const socket = connect({ path: server.path, allowHalfOpen: true })
+    const chunks: Buffer[] = []
+    socket.end(request('GET_DOMAIN_PATH', '3'))
+    for await (const chunk of socket) chunks.push(chunk as Buffer)
+    expect(Buffer.concat(chunks).subarray(16).toString()).to.equal('/local/domain/3\0')
+  })
+
+  it('serves a socket with the rights of a guest', async () => {
+    store.introduceDomain(domid(3))
+    const path = join(directory, 'guest')
+    const guests = createServer((socket) => serveSocket(store, domid(3), socket))
+    await new Promise<void>((resolve) => guests.listen({ path }, resolve))
+    const guest = await XenstoreClient.open(unixSocketTransport(path))
+    expect(await guest.readText('domid')).to.equal('3')
+    await expectCode(guest.write('/x', ''), 'EACCES')
+    const log = new EventLog()
+    guest.onLost((error) => log.listener(error.code))
+    store.domainDied(domid(3))
+    await log.seen('XENSTORE_DISCONNECTED')
+    await guest.close()
+    await new Promise((resolve) => guests.close(resolve))
+  })
+
+  it('is found again after the store was restarted', async () => {
+    const client = await XenstoreClient.open(unixSocketTransport(server.path))
+    const log = new EventLog()
+    const events = new EventLog()
+    client.onReconnect(() => log.listener('reconnected'))
+    await client.write('/a', 'before')
+    await client.watch('/a', events.listener)
+    await events.seen('/a')
+    events.clear()
+    client.ref()
+    await server.close()
+    server = await serveStore(new EmbeddedStore(), server.path)
+    await log.seen('reconnected')
+    await events.seen('/a')
+    expect(await client.exists('/a')).to.equal(false)
+    client.unref()
+    await client.close()
+  })
+})
