@@ -1,0 +1,129 @@
+// The grammar of conduit-cat: options and subcommands, and what is wrong usage of them. What they do is elsewhere.
+import { createRequire } from 'node:module'
+import { Command, CommanderError } from 'commander'
+import { selectBackend } from '../substrate/select.js'
+import { cat } from './cat.js'
+import type { CatOptions } from './cat-options.js'
+import { EXIT, exitStatus, failureLine } from './exit-status.js'
+import { EXAMPLES, NOTES } from './help-text.js'
+import { address, ringBytes, secondsAsMillis, spinMicros } from './option-values.js'
+import { addSubcommands } from './subcommands.js'
+import { UsageError } from './usage-error.js'
+
+interface RootOptions {
+  listen?: true
+  keepOpen?: true
+  exec?: string
+  timeout?: number
+  zero?: true
+  wait?: true
+  ring?: number
+  spin?: number
+  meter?: true
+  json?: true
+  verbose?: true
+}
+
+/** Runs the arguments after `conduit-cat`; resolves with the exit status. Never throws. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  let status: number = EXIT.OK
+  const done = (exitStatus: number): void => {
+    status = exitStatus
+  }
+  try {
+    await buildProgram(done).parseAsync(args, { from: 'user' })
+    return status
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.OK
+    const failure = error instanceof CommanderError ? usageOf(error) : error
+    const line = failureLine(failure)
+    if (line !== undefined) process.stderr.write(`conduit-cat: ${line}\n`)
+    return exitStatus(failure)
+  }
+}
+
+function buildProgram(done: (status: number) => void): Command {
+  const program = new Command('conduit-cat')
+    .description('netcat for conduits: finds a peer by name and moves bytes to and fro through shared memory')
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .enablePositionalOptions()
+    .version(packageVersion(), '--version', 'print the version')
+    .addHelpText('before', EXAMPLES)
+    .addHelpText('after', NOTES)
+    .argument('[name]', 'the name to connect to or, with -l, to take connections under')
+    .option('-l, --listen', 'take one connection, then end')
+    .option('-k, --keep-open', 'with -l: go on taking connections')
+    .option('-e, --exec <command>', 'run a shell command on each connection')
+    .option('-w, --timeout <seconds>', 'give up after so long', secondsAsMillis)
+    .option('-z, --zero', 'only shake hands, send nothing')
+    .option('--wait', 'wait for the name to appear')
+    .option('--ring <bytes>', 'bytes of each ring, 1024 to 1M', ringBytes)
+    .option('--spin <micros>', 'microseconds to spin before sleeping, 0 for never', spinMicros)
+    .option('--meter', 'show bytes/s, wake-ups/s and ring fill on stderr')
+    .option('--json', 'print one summary object on stderr at the end')
+    .option('-v, --verbose', 'say on stderr what happens')
+    .hook('preAction', (root, command) => {
+      checkBackend()
+      if (command !== root) checkAlone(root, command.name())
+    })
+    .action(async (name: string | undefined, options: RootOptions) => {
+      done(await cat(catOptions(name, options)))
+    })
+  addSubcommands(program, done)
+  return program
+}
+
+/** @throws UsageError for what cannot be meant together */
+function catOptions(name: string | undefined, options: RootOptions): CatOptions {
+  const listen = options.listen === true
+  const refuse = (given: unknown, problem: string): void => {
+    if (given !== undefined) throw new UsageError(problem)
+  }
+  if (name === undefined) throw new UsageError('which NAME?')
+  if (!listen) refuse(options.keepOpen, '-k goes with -l')
+  if (listen) {
+    refuse(options.zero, '-z connects, -l listens: choose one')
+    refuse(options.wait, '--wait is for connecting: -l waits for its clients anyway')
+  }
+  if (options.zero) refuse(options.exec, '-z sends nothing: there is nothing for -e to do')
+  return {
+    address: address(name),
+    listen,
+    keep: options.keepOpen === true,
+    command: options.exec,
+    waitMs: options.timeout,
+    handshakeOnly: options.zero === true,
+    waitForName: options.wait === true,
+    ringBytes: options.ring,
+    spinMicros: options.spin,
+    meter: options.meter === true,
+    json: options.json === true,
+    verbose: options.verbose === true,
+  }
+}
+
+/** @throws UsageError for `-l ls`, which means a name and would get a subcommand */
+function checkAlone(root: Command, subcommand: string): void {
+  if (Object.keys(root.opts()).length === 0) return
+  throw new UsageError(
+    `${subcommand} is a subcommand: its options come after it; a service of that name is vchan://${subcommand}`,
+  )
+}
+
+/** @throws UsageError when CONDUIT_BACKEND names none */
+function checkBackend(): void {
+  try {
+    selectBackend()
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+/** commander's own words, in one line of ours. */
+const usageOf = (error: CommanderError): UsageError => new UsageError(error.message.replace(/^error: /, ''))
+
+function packageVersion(): string {
+  const { version } = createRequire(import.meta.url)('conduit-vchan/package.json') as { version: string }
+  return version
+}

@@ -1,0 +1,26 @@
+// The parts of `conduit-cat --help` that commander does not know: examples first, exit statuses last.
+
+export const EXAMPLES = `Examples:
+  conduit-cat -l hello                    take one connection under the name "hello"
+  conduit-cat hello                       talk to it: stdin goes there, what comes goes to stdout
+  conduit-cat -l backup > disk.img        receive a file ...
+  conduit-cat backup < disk.img           ... and send it
+  conduit-cat -kl time -e date            run a command for each connection
+  conduit-cat --wait -w 30 time           wait up to 30 s for the name to appear
+  conduit-cat -zv time                    only see whether somebody answers, and how fast
+  conduit-cat ls                          which names and connections there are
+  conduit-cat doctor                      what works on this machine, and what to do about the rest
+`
+
+export const NOTES = `
+Names: NAME, NAME:PORT, vchan://NAME/PORT or vchan://DOMID/PORT. A service that is called like a subcommand is vchan://ls.
+Ends: the end of stdin ends our direction only; the program ends when both directions have ended, or the peer has closed.
+  With -k and without -e a connection is over when the peer has ended its direction; stdin goes to the one that is open.
+-w bounds the connecting, and the time without a byte either way once connected; a listener waits for clients as long as it takes.
+-e runs \`sh -c COMMAND\` with CONDUIT_NAME and CONDUIT_PEER_DOMID in its environment.
+SIGUSR1 prints the control pages of the open connections on stderr.
+
+Environment: CONDUIT_BACKEND=local|xen, CONDUIT_RUNTIME_DIR=the folder of the local hypervisor's sockets.
+Exit status: 0 both directions ended cleanly (with -e and without -k: the command's own), 1 an error of the connection or
+  transfer, 2 wrong usage, 128+N ended by signal N.
+`

@@ -1,0 +1,32 @@
+// `conduit-cat ls`: which names there are, who holds them, and which connections are open.
+import { type StoreView, viewStore } from './store-view.js'
+import { textTable } from './text-table.js'
+
+/** Two tables; headings alone where there is nothing. */
+export function listingLines({ names, flows }: StoreView): string[] {
+  const flowsOf = (name: string): number => flows.filter((flow) => flow.name === name).length
+  return [
+    ...textTable(
+      ['NAME', 'DOMID', 'FLOWS'],
+      names.map(({ name, domid }) => [name, domid, flowsOf(name)]),
+    ),
+    '',
+    ...textTable(
+      ['FLOW', 'NAME', 'PORT', 'SERVER', 'CLIENT', 'STATE'],
+      flows.map(({ connectionId, name, port, server, client, state }) => [
+        connectionId,
+        name,
+        port ?? '*',
+        server,
+        client,
+        state,
+      ]),
+    ),
+  ]
+}
+
+/** @returns what goes to stdout. @throws ConduitError as viewStore() */
+export async function ls({ json }: { readonly json: boolean }): Promise<string> {
+  const view = await viewStore()
+  return json ? JSON.stringify(view) : listingLines(view).join('\n')
+}

@@ -1,0 +1,53 @@
+// The store for looking around, with dom0's eyes where this process may have them: the store's own socket. A domain sees
+// the names and no more than its own connections. Starts no local hypervisor: where none runs, there is nothing to see.
+import { join } from 'node:path'
+import { XENSTORE_SOCKET_NAME } from '../../protocol/local-control.js'
+import { listFlows } from '../conduit/flows.js'
+import { listNames } from '../conduit/names.js'
+import { ConduitError, type Flow, isConduitError, type NameEntry } from '../index.js'
+import { runtimeDirectory } from '../substrate/local/runtime-dir.js'
+import { selectBackend } from '../substrate/select.js'
+import { XenstoreClient } from '../xenstore/client.js'
+import { unixSocketTransport } from '../xenstore/unix-socket-transport.js'
+
+/** What there is to list. */
+export interface StoreView {
+  readonly names: readonly NameEntry[]
+  readonly flows: readonly Flow[]
+}
+
+const NOBODY: StoreView = { names: [], flows: [] }
+
+/** A connection to the local store, or undefined when no hypervisor runs. Close it. */
+export async function openLocalStore(directory: string = runtimeDirectory()): Promise<XenstoreClient | undefined> {
+  const open = unixSocketTransport(join(directory, XENSTORE_SOCKET_NAME))
+  try {
+    return await XenstoreClient.open(open, { reconnect: false })
+  } catch (error) {
+    if (isConduitError(error, 'ENOENT') || isConduitError(error, 'ECONNREFUSED')) return undefined
+    throw error
+  }
+}
+
+/** @throws ConduitError SUBSTRATE_UNAVAILABLE, EACCES, EINVAL, XENSTORE_DISCONNECTED */
+export async function viewStore(): Promise<StoreView> {
+  if (selectBackend() !== 'local') {
+    throw new ConduitError('SUBSTRATE_UNAVAILABLE', 'the xen backend is not part of this version', {
+      hint: 'unset CONDUIT_BACKEND, or set it to local',
+    })
+  }
+  const store = await openLocalStore()
+  if (store === undefined) return NOBODY
+  store.ref()
+  try {
+    return await readView(store)
+  } finally {
+    store.unref()
+    await store.close()
+  }
+}
+
+export async function readView(store: XenstoreClient): Promise<StoreView> {
+  const [names, flows] = await Promise.all([listNames(store), listFlows(store)])
+  return { names, flows }
+}

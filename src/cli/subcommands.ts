@@ -1,0 +1,85 @@
+// The subcommands of conduit-cat as commander sees them; each is a file of its own. Their results go to stdout.
+import type { Command } from 'commander'
+import { demo } from './demo.js'
+import { diagnose, diagnosisLines } from './doctor.js'
+import { EXIT } from './exit-status.js'
+import { inspect } from './inspect.js'
+import { ls } from './ls.js'
+import { address, count, demoBytes, payloadBytes, ringBytes, secondsAsMillis, spinMicros } from './option-values.js'
+import { ping } from './ping.js'
+import { printLine } from './standard-output.js'
+
+const PING_COUNT = 10
+const PING_PAYLOAD_BYTES = 64
+const DEMO_BYTES = 256 * 1024 ** 2
+
+interface CommonOptions {
+  json?: true
+  timeout?: number
+}
+
+export function addSubcommands(program: Command, done: (status: number) => void): void {
+  const json = ['--json', 'print JSON'] as const
+  const timeout = ['-w, --timeout <seconds>', 'give up after so long', secondsAsMillis] as const
+  program
+    .command('ls')
+    .description('list names and open connections')
+    .option(...json)
+    .action(async (options: CommonOptions) => {
+      await printLine(await ls({ json: options.json === true }))
+    })
+  program
+    .command('ping <name>')
+    .description('measure handshakes or, with --echo, round trips through a peer that sends back what it gets')
+    .option('-c, --count <n>', 'how many', count, PING_COUNT)
+    .option('--echo', 'round trips over one connection')
+    .option('-s, --size <bytes>', 'payload of a round trip', payloadBytes, PING_PAYLOAD_BYTES)
+    .option('--spin <micros>', 'microseconds to spin before sleeping, 0 for never', spinMicros)
+    .option(...timeout)
+    .option(...json)
+    .action(async (name: string, options: PingFlags) => {
+      await ping(pingOptions(name, options), printLine)
+    })
+  program
+    .command('inspect <name>')
+    .description('connect, and show the control page of that connection')
+    .option('--ring <bytes>', 'bytes of each ring, 1024 to 1M', ringBytes)
+    .option(...timeout)
+    .option(...json)
+    .action(async (name: string, { json, timeout: waitMs, ring }: CommonOptions & { ring?: number }) => {
+      await printLine(await inspect({ address: address(name), json: json === true, waitMs, ringBytes: ring }))
+    })
+  program
+    .command('doctor')
+    .description('check what conduits need on this machine; status 0 when the chosen backend works')
+    .option(...json)
+    .action(async ({ json }: CommonOptions) => {
+      const diagnosis = await diagnose()
+      await printLine(json ? JSON.stringify(diagnosis) : diagnosisLines(diagnosis).join('\n'))
+      done(diagnosis.works ? EXIT.OK : EXIT.FAILED)
+    })
+  program
+    .command('demo')
+    .description('move a file between two processes and show the connection meanwhile')
+    .option('--size <bytes>', 'of the file, 1M to 64G', demoBytes, DEMO_BYTES)
+    .action(async ({ size }: { size: number }) => {
+      await demo({ bytes: size }, printLine)
+    })
+}
+
+interface PingFlags extends CommonOptions {
+  count: number
+  size: number
+  echo?: true
+  spin?: number
+}
+
+const pingOptions = (name: string, options: PingFlags): Parameters<typeof ping>[0] => ({
+  address: address(name),
+  count: options.count,
+  echo: options.echo === true,
+  payloadBytes: options.size,
+  json: options.json === true,
+  waitMs: options.timeout,
+  spinMicros: options.spin,
+})
