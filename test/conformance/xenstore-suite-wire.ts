@@ -48,7 +48,9 @@ export function describeWire(bench: StoreBench): void {
 
     it('refuses paths that cannot be', async () => {
       const raw = await bench.raw()
-      for (const path of ['', '//', '/a//b', '/a/', '/a.b', '/a b', '/ä', '/a\tb', '@nothing']) {
+      // oxenstored makes a node of any @ name.
+      const special = bench.traits.strictWire ? ['@nothing'] : []
+      for (const path of ['', '//', '/a//b', '/a/', '/a.b', '/a b', '/ä', '/a\tb', ...special]) {
         expect(await raw.refusal('READ', [path]), JSON.stringify(path)).to.be.oneOf(['EINVAL', 'ENOENT'])
         expect(await raw.refusal('MKDIR', [path]), JSON.stringify(path)).to.be.oneOf(['EINVAL', 'ENOENT'])
       }
