@@ -34,6 +34,8 @@ export class Admission {
   #watch: { readonly directory: string; readonly watch: Promise<XenstoreWatch> } | undefined
   /** Whether the directory was seen in this life of the store: only then is its absence news. */
   #present = false
+  /** Whether the registrar was asked: the request stays in our mailbox, also when the name has gone. */
+  #asked = false
 
   constructor(context: ConduitContext, name: string, events: AdmissionEvents) {
     this.#context = context
@@ -65,11 +67,11 @@ export class Admission {
   async close(): Promise<void> {
     this.#stopListening()
     this.#closing.abort(new ConduitError('ECONNRESET', 'the environment was closed'))
-    const [entrance, watch] = [this.#entrance, this.#watch]
+    const watch = this.#watch
     this.#forget()
     await Promise.allSettled([
       watch?.watch.then((registered) => registered.close()),
-      entrance?.then(() => this.#context.mailbox.withdraw('want', this.#name)),
+      this.#asked ? this.#context.mailbox.withdraw('want', this.#name) : undefined,
     ])
   }
 
@@ -93,6 +95,7 @@ export class Admission {
     try {
       const server = await this.#holder()
       const directory = clientPath(this.#name, ownDomid(this.#context))
+      this.#asked = true
       await Promise.all([this.#watchDirectory(directory), mailbox.ask('want', this.#name, limit.signal)])
       this.#present = true
       return { server, directory }

@@ -153,7 +153,7 @@ export class Conduit {
 
   /** For ConduitServer: where it listens. */
   attachServer(server: ConduitServer): { readonly context: ConduitContext; readonly listeners: ListenerTable } {
-    if (this.#closing !== undefined) throw new ConduitError('ECONNRESET', 'the environment was closed')
+    if (this.#closing !== undefined) throw environmentClosed()
     this.#servers.add(server)
     server.once('close', () => this.#servers.delete(server))
     return { context: this.#context, listeners: this.#listeners }
@@ -161,7 +161,7 @@ export class Conduit {
 
   /** A channel that is not a socket yet; see {@link bind}. For this package's own sockets. */
   async dial(address: Address, options: ConnectOptions): Promise<DialedChannel> {
-    if (this.#closing !== undefined) throw new ConduitError('ECONNRESET', 'the environment was closed')
+    if (this.#closing !== undefined) throw environmentClosed()
     return this.#dialer.dial(address, options)
   }
 
@@ -186,6 +186,7 @@ export class Conduit {
 
   async #close(): Promise<void> {
     const { store, mailbox, background, substrate } = this.#context
+    this.#dialer.abort(environmentClosed())
     const destroyed = [...this.#sockets].map((socket) => {
       const closed = new Promise<void>((resolve) => void socket.once('close', resolve))
       socket.destroy()
@@ -204,3 +205,6 @@ export class Conduit {
     socket.once('close', () => this.#sockets.delete(socket))
   }
 }
+
+const environmentClosed = (): ConduitError =>
+  new ConduitError('ECONNRESET', 'the environment was closed', { hint: 'open another one' })

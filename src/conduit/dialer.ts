@@ -5,7 +5,7 @@ import type { SocketIdentity } from '../vchan/net-face.js'
 import { type ConnectOptions, checkMode, checkNumber, checkSizes } from './connect-options.js'
 import type { Connector } from './connector.js'
 import { type ConduitContext, ownDomid } from './context.js'
-import { startDeadline } from './deadline.js'
+import { type Deadline, startDeadline } from './deadline.js'
 import { connectDirect } from './direct.js'
 import type { OpenConnection } from './peer-loss.js'
 import { type ConnectTrace, traceConnect } from './trace.js'
@@ -22,6 +22,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 export class Dialer {
   readonly #context: ConduitContext
   readonly #connector: Connector
+  readonly #running = new Set<Deadline>()
 
   constructor(context: ConduitContext, connector: Connector) {
     this.#context = context
@@ -37,6 +38,11 @@ export class Dialer {
     return traceConnect(trace, () => this.#dialWithin(address, options, trace))
   }
 
+  /** Make everything under way reject with `reason`. */
+  abort(reason: ConduitError): void {
+    for (const limit of this.#running) limit.abort(reason)
+  }
+
   async #dialWithin(address: Address, options: ConnectOptions, trace: ConnectTrace): Promise<DialedChannel> {
     const { store, clock } = this.#context
     const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS
@@ -50,10 +56,12 @@ export class Dialer {
         }),
     })
     store.ref()
+    this.#running.add(limit)
     try {
       return await this.#dialNow(address, options, trace, limit.signal)
     } finally {
       store.unref()
+      this.#running.delete(limit)
       limit.clear()
     }
   }

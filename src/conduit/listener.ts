@@ -5,6 +5,7 @@ import { LIVE } from '../../protocol/vchan-page.js'
 import type { Domid } from '../../protocol/xen.js'
 import { ConduitError, type ConduitErrorCode, isConduitError } from '../errors.js'
 import type { VchanChannel } from '../vchan/channel.js'
+import { type Release, Slots } from '../xenstore/slots.js'
 import { acceptConnection, refuseConnection } from './accept.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { type Deadline, startDeadline } from './deadline.js'
@@ -46,13 +47,16 @@ interface ClientRecord {
   /** Whether its directory was seen in this life of the store. */
   present: boolean
   readonly pending: Map<string, Pending>
+  readonly handshakes: Slots
   /** Ids dealt with lately: their events are echoes. */
   readonly recent: Set<string>
   readonly open: Set<OpenConnection>
 }
 
-/** Handshakes of one client under way. A client keeps to 64; one that has just become live may not have been noticed yet. */
-const PENDING_PER_CLIENT = 2 * ENTRIES_PER_CLIENT
+/** Handshakes of one client under way; more wait in order, since a client may be live before we have noticed. */
+const HANDSHAKES_PER_CLIENT = ENTRIES_PER_CLIENT
+/** Handshakes of one client under way or waiting; more are refused: a client keeps to 64 entries. */
+const PENDING_PER_CLIENT = 4 * ENTRIES_PER_CLIENT
 const RECENT_PER_CLIENT = 4 * ENTRIES_PER_CLIENT
 
 export class Listener {
@@ -100,13 +104,14 @@ export class Listener {
     this.#ports.set(port, handler)
   }
 
-  /** Refuse the port from now on, also to those half-way in. */
+  /** Refuse the port from now on, also to those half-way in; clients that have mapped their channel are in. */
   removePort(port: string | undefined, handler: PortHandler): void {
     if (this.#ports.get(port) !== handler) return
     this.#ports.delete(port)
     for (const { pending } of this.#clients.values()) {
       for (const one of pending.values()) {
-        if (one.handler === handler) one.deadline.abort(new ConduitError('ECONNREFUSED', 'the server has closed'))
+        if (one.handler !== handler || clientHasCome(one.channel)) continue
+        one.deadline.abort(new ConduitError('ECONNREFUSED', 'the server has closed'))
       }
     }
   }
@@ -125,7 +130,8 @@ export class Listener {
   #record(client: Domid): ClientRecord {
     let record = this.#clients.get(client)
     if (record === undefined) {
-      record = { present: false, pending: new Map(), recent: new Set(), open: new Set() }
+      const handshakes = new Slots(HANDSHAKES_PER_CLIENT)
+      record = { present: false, pending: new Map(), handshakes, recent: new Set(), open: new Set() }
       this.#clients.set(client, record)
     }
     return record
@@ -166,11 +172,9 @@ export class Listener {
   /** Our own answer, or the client took its request back. */
   async #onPendingEntry(client: Domid, connectionId: string, pending: Pending): Promise<void> {
     if (await this.#context.store.exists(`${clientPath(this.name, client)}/${connectionId}`)) return
-    // A client removes its request once it is live, and its kick may be slower than the store.
-    const { channel, deadline } = pending
-    if (channel?.state === 'open' || (channel?.state === 'waiting' && channel.inspect().clientLive !== LIVE.AWAITED))
-      return
-    deadline.abort(new ConduitError('ECONNRESET', `domain ${client} took its request back`, { domid: client }))
+    // A client removes its request once it is live.
+    if (clientHasCome(pending.channel)) return
+    pending.deadline.abort(new ConduitError('ECONNRESET', `domain ${client} took its request back`, { domid: client }))
   }
 
   async #onRequest(client: Domid, connectionId: string, record: ClientRecord): Promise<void> {
@@ -205,7 +209,9 @@ export class Listener {
     })
     const pending: Pending = { deadline, handler, channel: undefined }
     record.pending.set(connectionId, pending)
+    let release: Release | undefined
     try {
+      release = await record.handshakes.acquire(deadline.signal)
       const ringBytes = request.ringBytes ?? handler.ringBytes ?? this.#context.ringBytes
       const onServed = (channel: VchanChannel) => {
         pending.channel = channel
@@ -219,14 +225,20 @@ export class Listener {
         this.#forgetIfIdle(client, record)
       })
     } catch (error) {
+      if (release === undefined) refuseConnection(this.#context, entryPath, 'ECONNREFUSED')
       handler.onAbandoned(connection, error)
     } finally {
+      release?.()
       deadline.clear()
       record.pending.delete(connectionId)
       this.#forgetIfIdle(client, record)
     }
   }
 }
+
+/** Also before its kick has arrived. */
+const clientHasCome = (channel: VchanChannel | undefined): boolean =>
+  channel?.state === 'open' || (channel?.state === 'waiting' && channel.inspect().clientLive !== LIVE.AWAITED)
 
 const connectionOf = (
   name: string,

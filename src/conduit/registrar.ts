@@ -172,11 +172,9 @@ export class Registrar {
   }
 
   #schedule(owner: Domid): void {
+    if (this.#closed) return
     this.#ready.add(owner)
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined
-      if (this.#ready.size > 0) this.#schedule([...this.#ready][0] as Domid)
-    })
+    this.#working ??= this.#work()
   }
 
   /** Turn about: each domain that has something to look at gets one bounded turn per round. */
@@ -187,6 +185,8 @@ export class Registrar {
       // A failed turn is that domain's loss: its own store operations failed, or the store went away.
       await Promise.allSettled(round.map((owner) => this.#turn(owner)))
     }
+    // Nothing is awaited between the last look at `ready` and this, so nobody is forgotten.
+    this.#working = undefined
   }
 
   async #turn(owner: Domid): Promise<void> {

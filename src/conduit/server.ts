@@ -51,6 +51,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   #release: () => Promise<void> = async () => undefined
   #closed: Promise<void> | undefined
   #whenEmpty: () => void = () => undefined
+  #destroying = false
   #held = true
   #holding = false
 
@@ -116,6 +117,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
 
   /** Close, and break off the connections there are. */
   async destroy(): Promise<void> {
+    this.#destroying = true
     const closed = this.close()
     for (const socket of this.#sockets) socket.destroy()
     await closed
@@ -200,6 +202,14 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
     )
   }
 
+  get #busy(): number {
+    return this.#sockets.size + this.#handshakes.size
+  }
+
+  #checkEmpty(): void {
+    if (this.#busy === 0) this.#whenEmpty()
+  }
+
   #handler(): PortHandler {
     return {
       mode: this.#mode,
@@ -207,8 +217,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
       spinMicros: this.#options.spinMicros,
       admit: (connection) => {
         const { name, port, client, connectionId } = connection
-        const busy = this.#sockets.size + this.#handshakes.size
-        if (this.maxConnections !== undefined && busy >= this.maxConnections) {
+        if (this.maxConnections !== undefined && this.#busy >= this.maxConnections) {
           const dropped: DroppedConnection = { name, port, domid: client }
           process.nextTick(() => this.emit('drop', dropped))
           return 'ECONNREFUSED'
@@ -219,6 +228,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
       onConnection: (open, connection, done) => this.#onConnection(open, connection, done),
       onAbandoned: ({ client, connectionId }) => {
         this.#handshakes.delete(`${client}/${connectionId}`)
+        this.#checkEmpty()
       },
       onNameLost: (error) => {
         if (this.#closed === undefined) this.emit('error', error)
@@ -250,11 +260,12 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
       this.#sockets.delete(socket)
       this.#unclaimed.delete(socket)
       done()
-      if (this.#sockets.size === 0) this.#whenEmpty()
+      this.#checkEmpty()
     })
     // In a turn of its own: what a listener throws is the program's, not the rendezvous'.
     process.nextTick(() => {
-      if (this.emit('connection', socket)) return
+      if (this.#destroying) socket.destroy()
+      if (this.#destroying || this.emit('connection', socket)) return
       if (this.#closing.signal.aborted) socket.destroy()
       else this.#unclaimed.add(socket)
     })
@@ -268,7 +279,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
     // Once more: listening may have succeeded in the meantime.
     this.#stop()
     this.#hold()
-    if (this.#sockets.size > 0) {
+    if (this.#busy > 0) {
       await new Promise<void>((resolve) => {
         this.#whenEmpty = resolve
       })
@@ -295,4 +306,5 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
 const closedWhileListening = (target: Address): ConduitError =>
   new ConduitError('ECONNRESET', `the server was closed before it listened on ${formatAddress(target)}`, {
     endpoint: formatAddress(target),
+    hint: 'wait for listen() before close()',
   })

@@ -82,7 +82,7 @@ export class MemoryWorld {
     }
     const nodes = await Promise.all([list('/conduit'), list('/local/domain')])
     const kept =
-      /^\/conduit\/(host-id|flows)$|^\/local\/domain\/\d+(\/(domid|name|data|data\/conduit(\/(register|want|answer))?))?$/
+      /^\/conduit\/(host-id|flows)$|^\/local\/domain\/\d+(\/(domid|name|data|data\/vchan|data\/conduit(\/(register|want|answer))?))?$/
     return nodes.flat().filter((node) => !kept.test(node))
   }
 
