@@ -16,7 +16,10 @@ export function noteActivity(channel: object): void {
   turns++
 }
 
-export const isAlone = (channel: object): boolean => last === channel && turns >= ALONE_AFTER
+/** Turns in a row that this channel has had, up to the number that counts as alone. */
+export const turnsAlone = (channel: object): number => (last === channel ? Math.min(turns, ALONE_AFTER) : 0)
+
+export const isAlone = (channel: object): boolean => turnsAlone(channel) === ALONE_AFTER
 
 /** Forget a closed channel. */
 export function forgetActivity(channel: object): void {

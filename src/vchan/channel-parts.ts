@@ -11,14 +11,10 @@ import { SharedWords } from './shared-words.js'
 /** Bytes moved between two publications at most: small enough for both ends to overlap, large enough to copy fast. */
 const SLICE_BYTES_MAX = 64 * 1024
 
-/** About a quarter of the ring. */
-const sliceBytes = (sizeBytes: number): number => Math.min(SLICE_BYTES_MAX, sizeBytes >> 2)
-
-/** Where a ring's bytes lie. */
-export interface RingPlace {
-  readonly pages: Pages
-  readonly byteOffset: number
-}
+/** Shared fields of a control page; tests put a double in its place. */
+export type Words = Pick<SharedWords, keyof SharedWords>
+/** A ring's payload; tests put a double in its place. */
+export type Payload = Pick<RingMemory, keyof RingMemory>
 
 export interface ChannelParts {
   readonly role: Role
@@ -31,36 +27,37 @@ export interface ChannelParts {
   /** Holds the control page, at its start. */
   readonly control: Pages
   readonly orders: RingOrders
-  /** Whether this side offers end marks, and the peer's state of them as it is now. */
+  /** A server's offer of end marks; for a client, whether the server has made it. */
   readonly endMarks: boolean
-  readonly left: RingPlace
-  readonly right: RingPlace
+  readonly words: Words
+  readonly left: Payload
+  readonly right: Payload
 }
 
-/** A ring that fills pages of its own. The in-process substrate's buffers are windows: they start somewhere else. */
-export function wholePages(pages: Pages & { readonly byteOffset?: number }): RingPlace {
-  return { pages, byteOffset: pages.byteOffset ?? 0 }
-}
+export const controlWords = (control: Pages): Words => new SharedWords(control.buffer, PAGE_BYTES)
 
-/** A ring inside the control page, or undefined when it needs pages of its own. */
-export function inPage(control: Pages, order: number): RingPlace | undefined {
+/** The payload of a ring inside the control page, or undefined when it needs pages of its own. */
+export function inPagePayload(control: Pages, order: number): Payload | undefined {
   const byteOffset = inPageOffset(order)
-  return byteOffset === undefined ? undefined : { pages: control, byteOffset }
+  return byteOffset === undefined ? undefined : new RingMemory(control.buffer, byteOffset, ringBytes(order))
 }
 
-/** The control page and both ring ends over the mapped pages, from this role's side. */
+/** The payload of a ring that fills pages of its own, from `byteOffset` on. */
+export function ownPayload(buffer: ArrayBuffer, byteOffset: number, order: number): Payload {
+  return new RingMemory(buffer, byteOffset, ringBytes(order))
+}
+
+/** The control page and both ring ends, from this role's side. */
 export function openRings(parts: ChannelParts): { page: ControlPage; reader: RingReader; writer: RingWriter } {
-  const { control, role, orders, event, peer, left, right } = parts
-  const words = new SharedWords(control.buffer, PAGE_BYTES)
-  const page = new ControlPage(words, role, event, endMarksOffset(orders))
-  const side = (place: RingPlace, order: number) => {
+  const { role, orders, peer } = parts
+  const page = new ControlPage(parts.words, role, parts.event, endMarksOffset(orders))
+  const layout = (order: number) => {
     const sizeBytes = ringBytes(order)
-    const memory = new RingMemory(place.pages.buffer, place.byteOffset, sizeBytes)
-    return { memory, layout: { sizeBytes, sliceBytes: sliceBytes(sizeBytes), peer } }
+    // About a quarter of the ring.
+    return { sizeBytes, sliceBytes: Math.max(1, Math.min(SLICE_BYTES_MAX, sizeBytes >> 2)), peer }
   }
-  const inbound = role === 'server' ? side(left, orders.left) : side(right, orders.right)
-  const outbound = role === 'server' ? side(right, orders.right) : side(left, orders.left)
-  const reader = new RingReader(page, inbound.memory, inbound.layout)
-  const writer = new RingWriter(page, outbound.memory, outbound.layout)
-  return { page, reader, writer }
+  const left = [parts.left, layout(orders.left)] as const
+  const right = [parts.right, layout(orders.right)] as const
+  const [inbound, outbound] = role === 'server' ? [left, right] : [right, left]
+  return { page, reader: new RingReader(page, ...inbound), writer: new RingWriter(page, ...outbound) }
 }

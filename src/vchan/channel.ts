@@ -4,6 +4,7 @@ import { END_STATE } from '../../protocol/vchan-page.js'
 import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
 import { ConduitError } from '../errors.js'
 import type { Substrate, Wake } from '../substrate/substrate.js'
+import { Arrival } from './arrival.js'
 import { type ChannelParts, openRings } from './channel-parts.js'
 import { type ConnectOptions, connectParts } from './connect.js'
 import type { ControlPage, Role } from './control-page.js'
@@ -49,40 +50,40 @@ export class VchanChannel {
   readonly port: EvtchnPort
   readonly readRingBytes: number
   readonly writeRingBytes: number
-  readonly #parts: ChannelParts
-  readonly #page: ControlPage
-  readonly #reader: RingReader
-  readonly #writer: RingWriter
-  readonly #status: PeerStatus
-  readonly #sleeper: Sleeper
-  readonly #waiters = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>()
-  #handler: () => void = NOBODY
-  #inbound: Direction = 'open'
-  #outbound: Outbound = 'open'
-  #hungUp = false
-  #error: ConduitError | undefined
-  #flushQueued = false
-  #againQueued = false
-  #closing: Promise<void> | undefined
-  #lostBytes = 0
-  #bytesRead = 0
-  #bytesWritten = 0
-  #wakeups = 0
+  private readonly parts: ChannelParts
+  private readonly page: ControlPage
+  private readonly reader: RingReader
+  private readonly writer: RingWriter
+  private readonly status: PeerStatus
+  private readonly sleeper: Sleeper
+  private readonly arrival = new Arrival()
+  private handler: () => void = NOBODY
+  private inboundNow: Direction = 'open'
+  private outboundNow: Outbound = 'open'
+  private hungUp = false
+  private failure: ConduitError | undefined
+  private flushQueued = false
+  private againQueued = false
+  private closing: Promise<void> | undefined
+  private lostCount = 0
+  private readCount = 0
+  private writtenCount = 0
+  private wakeups = 0
 
   private constructor(parts: ChannelParts, spinMicros: number | undefined) {
     const rings = openRings(parts)
-    this.#parts = parts
+    this.parts = parts
     this.role = parts.role
     this.peer = parts.peer
     this.ringRef = parts.ringRef
     this.port = parts.port
-    this.#page = rings.page
-    this.#reader = rings.reader
-    this.#writer = rings.writer
+    this.page = rings.page
+    this.reader = rings.reader
+    this.writer = rings.writer
     this.readRingBytes = rings.reader.sizeBytes
     this.writeRingBytes = rings.writer.sizeBytes
-    this.#status = new PeerStatus(rings.page, parts.role, parts.peer, parts.endMarks)
-    this.#sleeper = new Sleeper(parts.event, parts.control, rings, spinMicros)
+    this.status = new PeerStatus(rings.page, parts.role, parts.peer, parts.endMarks)
+    this.sleeper = new Sleeper(parts.event, parts.control, rings, spinMicros)
   }
 
   /**
@@ -91,9 +92,7 @@ export class VchanChannel {
    */
   static async serve(substrate: Substrate, peer: Domid, options: ServeOptions): Promise<VchanChannel> {
     new SpinPolicy(options.spinMicros)
-    const channel = new VchanChannel(await serveParts(substrate, peer, options), options.spinMicros)
-    channel.#listen()
-    return channel
+    return VchanChannel.over(await serveParts(substrate, peer, options), options.spinMicros)
   }
 
   /**
@@ -109,69 +108,75 @@ export class VchanChannel {
     options: ConnectOptions = {},
   ): Promise<VchanChannel> {
     new SpinPolicy(options.spinMicros)
-    const parts = await connectParts(substrate, { peer, ringRef, port })
-    const channel = new VchanChannel(parts, options.spinMicros)
-    const page = channel.#page
-    // Order matters: whoever sees me alive finds my end state; the kick is last, when the answer can be taken.
-    if (parts.endMarks) page.publishEnd(END_STATE.OPEN)
-    page.sayAlive()
-    page.armAtConnect()
-    channel.#listen()
-    page.notify()
+    return VchanChannel.over(await connectParts(substrate, { peer, ringRef, port }), options.spinMicros)
+  }
+
+  /** Over pages and port that a handshake has made ready: the last steps of it, and the channel is open. */
+  static over(parts: ChannelParts, spinMicros?: number): VchanChannel {
+    const channel = new VchanChannel(parts, spinMicros)
+    const page = channel.page
+    if (parts.role === 'client') {
+      // Order matters: whoever sees me alive finds my end state; the kick is last, when the answer can be taken.
+      if (parts.endMarks) page.publishEnd(END_STATE.OPEN)
+      page.sayAlive()
+      page.armAtConnect()
+    }
+    parts.event.onEvent((wake) => channel.wake(wake, true))
+    if (parts.role === 'client') page.notify()
     return channel
   }
 
   get state(): ChannelState {
-    if (this.#closing !== undefined) return 'closed'
-    return this.#status.live === 'awaited' ? 'waiting' : 'open'
+    if (this.closing !== undefined) return 'closed'
+    return this.status.live === 'awaited' ? 'waiting' : 'open'
   }
 
   /** Why the channel was closed, when it failed or was destroyed with an error. */
   get error(): ConduitError | undefined {
-    return this.#error
+    return this.failure
   }
 
   /** The peer's direction as far as it has been read: `ended` and `reset` only once every byte was taken. */
   get inbound(): Direction {
-    return this.#inbound
+    return this.inboundNow
   }
 
   get outbound(): Outbound {
-    return this.#outbound
+    return this.outboundNow
   }
 
   /** The peer was there and is gone. What it wrote may still be in the ring. */
   get peerGone(): boolean {
-    return this.#status.live === 'gone'
+    return this.status.live === 'gone'
   }
 
   /** Whether the peer tells the end of its direction from its death; false until a client has come. */
   get halfCloseSupported(): boolean {
-    return this.#status.knowsEndMarks
+    return this.status.knowsEndMarks
   }
 
   get bytesRead(): number {
-    return this.#bytesRead
+    return this.readCount
   }
 
   get bytesWritten(): number {
-    return this.#bytesWritten
+    return this.writtenCount
   }
 
   /** Bytes that the peer had not read when it was found gone. */
   get lostBytes(): number {
-    return this.#lostBytes
+    return this.lostCount
   }
 
   get counters(): ChannelCounters {
     return {
-      bytesRead: this.#bytesRead,
-      bytesWritten: this.#bytesWritten,
-      notifiesSent: this.#page.notifiesSent,
-      wakeups: this.#wakeups,
-      spinHits: this.#sleeper.spinHits,
-      spinMisses: this.#sleeper.spinMisses,
-      lateLooks: this.#sleeper.lateLooks,
+      bytesRead: this.readCount,
+      bytesWritten: this.writtenCount,
+      notifiesSent: this.page.notifiesSent,
+      wakeups: this.wakeups,
+      spinHits: this.sleeper.spinHits,
+      spinMisses: this.sleeper.spinMisses,
+      lateLooks: this.sleeper.lateLooks,
     }
   }
 
@@ -180,28 +185,9 @@ export class VchanChannel {
    * @throws the signal's reason; ConduitError VCHAN_CLOSED when the channel is closed first
    */
   connected({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    if (signal?.aborted) return Promise.reject(signal.reason)
-    if (this.#closing !== undefined) return Promise.reject(this.#error ?? closed(this.peer))
-    if (this.#status.live !== 'awaited') return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        this.#waiters.delete(waiter)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const onAbort = (): void => waiter.reject(signal?.reason)
-      const waiter = {
-        resolve: () => {
-          done()
-          resolve()
-        },
-        reject: (reason: unknown) => {
-          done()
-          reject(reason)
-        },
-      }
-      signal?.addEventListener('abort', onAbort)
-      this.#waiters.add(waiter)
-    })
+    if (this.closing !== undefined) return Promise.reject(this.failure ?? closed(this.peer))
+    if (this.status.live !== 'awaited') return signal?.aborted ? Promise.reject(signal.reason) : Promise.resolve()
+    return this.arrival.wait(signal)
   }
 
   /**
@@ -214,13 +200,13 @@ export class VchanChannel {
 
   /** {@link read} into `target[start, end)`. */
   readInto(target: Uint8Array, start: number, end: number): number {
-    this.#assertOpen()
+    this.assertOpen()
     try {
-      const count = this.#reader.read(target, start, end)
-      if (count > 0) return this.#took(count)
-      return start < end && this.#mayRead() ? this.#took(this.#reader.read(target, start, end)) : 0
+      const count = this.reader.read(target, start, end)
+      if (count > 0) return this.took(count)
+      return start < end && this.mayRead() ? this.took(this.reader.read(target, start, end)) : 0
     } catch (error) {
-      throw this.#fail(error)
+      throw this.fail(error)
     }
   }
 
@@ -234,16 +220,16 @@ export class VchanChannel {
 
   /** {@link write} of `source[start, end)`. */
   writeFrom(source: Uint8Array, start: number, end: number): number {
-    this.#assertWritable()
+    this.assertWritable()
     try {
-      let at = start + this.#writer.write(source, start, end)
-      for (let spins = 0; at < end && spins < WRITE_SPINS_MAX && this.#sleeper.spinForSpace(); spins++) {
-        at += this.#writer.write(source, at, end)
+      let at = start + this.writer.write(source, start, end)
+      for (let spins = 0; at < end && spins < WRITE_SPINS_MAX && this.sleeper.spinForSpace(); spins++) {
+        at += this.writer.write(source, at, end)
       }
-      if (at < end && this.#sleeper.missesSpace()) at += this.#writer.write(source, at, end)
-      return this.#gave(at - start)
+      if (at < end && this.sleeper.missesSpace()) at += this.writer.write(source, at, end)
+      return this.gave(at - start)
     } catch (error) {
-      throw this.#fail(error)
+      throw this.fail(error)
     }
   }
 
@@ -254,13 +240,13 @@ export class VchanChannel {
   receive(target: Uint8Array): boolean {
     const { length } = target
     if (length > this.readRingBytes) throw new RangeError(`${length} bytes never fit a ring of ${this.readRingBytes}`)
-    this.#assertOpen()
+    this.assertOpen()
     try {
-      if (this.#reader.known < length && this.#reader.look() < length && this.#lacksData(length)) return false
-      this.#took(this.#reader.read(target, 0, length))
+      if (this.reader.known < length && this.reader.look() < length && this.lacksData(length)) return false
+      this.took(this.reader.read(target, 0, length))
       return true
     } catch (error) {
-      throw this.#fail(error)
+      throw this.fail(error)
     }
   }
 
@@ -271,52 +257,52 @@ export class VchanChannel {
   send(source: Uint8Array): boolean {
     const { length } = source
     if (length > this.writeRingBytes) throw new RangeError(`${length} bytes never fit a ring of ${this.writeRingBytes}`)
-    this.#assertWritable()
+    this.assertWritable()
     try {
-      if (this.#writer.known < length && this.#writer.look() < length) {
-        if (!this.#sleeper.missesSpace() || this.#writer.known < length) return false
+      if (this.writer.known < length && this.writer.look() < length) {
+        if (!this.sleeper.missesSpace() || this.writer.known < length) return false
       }
-      this.#gave(this.#writer.write(source, 0, length))
+      this.gave(this.writer.write(source, 0, length))
       return true
     } catch (error) {
-      throw this.#fail(error)
+      throw this.fail(error)
     }
   }
 
   /** Bytes that can be read now. At 0 the handler runs when there are some. @throws ConduitError VCHAN_CORRUPT, VCHAN_CLOSED */
   get dataReady(): number {
-    this.#assertOpen()
+    this.assertOpen()
     try {
-      const ready = this.#reader.look()
-      return ready === 0 && this.#mayRead() ? this.#reader.known : ready
+      const ready = this.reader.look()
+      return ready === 0 && this.mayRead() ? this.reader.known : ready
     } catch (error) {
-      throw this.#fail(error)
+      throw this.fail(error)
     }
   }
 
   /** Bytes that can be written now. At 0 the handler runs when there is space. @throws ConduitError VCHAN_CORRUPT, VCHAN_CLOSED */
   get bufferSpace(): number {
-    this.#assertOpen()
+    this.assertOpen()
     try {
-      const space = this.#writer.look()
-      return space === 0 && this.#sleeper.missesSpace() ? this.#writer.known : space
+      const space = this.writer.look()
+      return space === 0 && this.sleeper.missesSpace() ? this.writer.known : space
     } catch (error) {
-      throw this.#fail(error)
+      throw this.fail(error)
     }
   }
 
   /** Set the one handler: it runs when the peer may have read, written, ended or vanished, and when the channel fails. */
   onWake(handler: () => void): void {
-    this.#handler = handler
+    this.handler = handler
   }
 
   /** Have the handler run in a later turn of the loop: for an owner that stops although there is more to do. */
   wakeLater(): void {
-    if (this.#againQueued || this.#closing !== undefined) return
-    this.#againQueued = true
+    if (this.againQueued || this.closing !== undefined) return
+    this.againQueued = true
     setImmediate(() => {
-      this.#againQueued = false
-      this.#wake('event', false)
+      this.againQueued = false
+      this.wake('event', false)
     })
   }
 
@@ -325,24 +311,24 @@ export class VchanChannel {
    * must have read everything first ({@link outbound} is `ending` until then), and then the channel hangs up.
    */
   end(): void {
-    if (this.#closing !== undefined || this.#outbound !== 'open') return
-    this.#outbound = 'ending'
+    if (this.closing !== undefined || this.outboundNow !== 'open') return
+    this.outboundNow = 'ending'
     // Order matters: the last prod is out since write(); the reader looks at prod again once it has seen this.
-    if (this.#parts.endMarks) this.#page.publishEnd(END_STATE.ENDED)
-    this.#page.notify()
-    this.#observe()
+    if (this.parts.endMarks) this.page.publishEnd(END_STATE.ENDED)
+    this.page.notify()
+    this.observe()
   }
 
   /** Close at once. The peer sees a reset unless this side had ended. Idempotent. */
   destroy(error?: ConduitError): void {
-    this.#error ??= error
+    this.failure ??= error
     void this.close()
   }
 
   /** Say dead, notify, stop polling, unmap. Idempotent; resolves when everything is released. */
   close(): Promise<void> {
-    this.#closing ??= this.#shutDown()
-    return this.#closing
+    this.closing ??= this.shutDown()
+    return this.closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -351,164 +337,158 @@ export class VchanChannel {
 
   /** Keep the event loop alive while the channel is open. */
   ref(): void {
-    this.#parts.event.ref()
+    this.parts.event.ref()
   }
 
   unref(): void {
-    this.#parts.event.unref()
+    this.parts.event.unref()
   }
 
   /** The control page decoded once. @throws ConduitError VCHAN_CLOSED */
   inspect(): ControlPageSnapshot {
-    this.#assertOpen()
-    return snapshotControlPage(this.#parts.control.buffer)
+    this.assertOpen()
+    return snapshotControlPage(this.parts.control.buffer)
   }
 
   /** Tell the peer at once what was read and written in this tick; done anyway when the tick ends. */
   flush(): void {
-    this.#flushQueued = false
-    if (this.#closing === undefined) this.#page.payOwed()
+    this.flushQueued = false
+    if (this.closing === undefined) this.page.payOwed()
   }
 
-  #listen(): void {
-    this.#parts.event.onEvent((wake) => this.#wake(wake, true))
-  }
-
-  #wake(wake: Wake, maySpin: boolean): number {
-    if (this.#closing !== undefined) return 0
-    if (wake === 'event') this.#wakeups++
+  private wake(wake: Wake, maySpin: boolean): number {
+    if (this.closing !== undefined) return 0
+    if (wake === 'event') this.wakeups++
     let micros = 0
     let returned = false
     try {
       for (let round = 0; round < ROUNDS_MAX; round++) {
         returned = false
-        this.#sleeper.wake(wake)
-        if (wake !== 'moved') this.#observe()
-        this.#handler()
+        this.sleeper.wake(wake)
+        if (wake !== 'moved') this.observe()
+        this.handler()
         returned = true
-        micros = this.#rest(wake, maySpin)
+        micros = this.rest(wake, maySpin)
         if (micros >= 0) return micros
       }
     } finally {
       // The owner threw: the error is the process's, but the channel must not go deaf.
-      if (!returned) micros = this.#rest('idle', false)
+      if (!returned) micros = this.rest('idle', false)
       if (micros < 0) this.wakeLater()
     }
     return 0
   }
 
-  #rest(wake: Wake, maySpin: boolean): number {
-    if (this.#closing !== undefined) return 0
-    this.#page.payOwed()
+  private rest(wake: Wake, maySpin: boolean): number {
+    if (this.closing !== undefined) return 0
+    this.page.payOwed()
     try {
-      return this.#sleeper.rest(wake, maySpin)
+      return this.sleeper.rest(wake, maySpin)
     } catch (error) {
-      this.#fail(error)
-      this.#handler()
+      this.fail(error)
+      this.handler()
       return 0
     }
   }
 
   /** Look at the peer's life and end; what follows from them is done here, what is left to read is not. */
-  #observe(): void {
-    const awaited = this.#status.live === 'awaited'
+  private observe(): void {
+    const awaited = this.status.live === 'awaited'
     try {
-      this.#status.observe()
-      if (awaited && this.#status.live !== 'awaited') for (const waiter of this.#waiters) waiter.resolve()
-      if (this.#outbound === 'ending') this.#finishEnding()
+      this.status.observe()
+      if (awaited && this.status.live !== 'awaited') this.arrival.settle()
+      if (this.outboundNow === 'ending') this.finishEnding()
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
     }
   }
 
-  #finishEnding(): void {
-    if (this.#status.live === 'awaited') return
-    if (this.#status.live === 'gone') {
-      this.#lostBytes = this.writeRingBytes - this.#writer.look()
-      this.#outbound = 'ended'
-    } else if (this.#status.knowsEndMarks) {
-      this.#outbound = 'ended'
-    } else if (this.#writer.look() === this.writeRingBytes) {
-      this.#outbound = 'ended'
-      this.#hungUp = true
-      this.#page.sayDead()
-      this.#page.notify()
-    } else if (this.#sleeper.missesSpace()) {
-      this.#finishEnding()
+  private finishEnding(): void {
+    if (this.status.live === 'awaited') return
+    if (this.status.live === 'gone') {
+      this.lostCount = this.writeRingBytes - this.writer.look()
+      this.outboundNow = 'ended'
+    } else if (this.status.knowsEndMarks) {
+      this.outboundNow = 'ended'
+    } else if (this.writer.look() === this.writeRingBytes) {
+      this.outboundNow = 'ended'
+      this.hungUp = true
+      this.page.sayDead()
+      this.page.notify()
+    } else if (this.sleeper.missesSpace()) {
+      this.finishEnding()
     }
   }
 
   /** Nothing was there: true when something is now. Settles the end of the peer's direction. */
-  #mayRead(): boolean {
-    if (this.#inbound !== 'open') return false
-    this.#status.observe()
-    const direction = this.#hungUp ? 'ended' : this.#status.direction
-    if (direction === 'open') return this.#sleeper.missesData()
+  private mayRead(): boolean {
+    if (this.inboundNow !== 'open') return false
+    this.status.observe()
+    const direction = this.hungUp ? 'ended' : this.status.direction
+    if (direction === 'open') return this.sleeper.missesData()
     // Bytes written just before the end are in the ring by now: drain before close.
-    if (this.#reader.look() > 0) return true
-    this.#inbound = direction
+    if (this.reader.look() > 0) return true
+    this.inboundNow = direction
     return false
   }
 
   /** Fewer than `length` bytes are there: false when they are now. */
-  #lacksData(length: number): boolean {
-    if (this.#inbound !== 'open') return true
-    this.#status.observe()
-    const direction = this.#hungUp ? 'ended' : this.#status.direction
-    if (direction === 'open') return !this.#sleeper.missesData() || this.#reader.known < length
-    const ready = this.#reader.look()
-    if (ready === 0) this.#inbound = direction
+  private lacksData(length: number): boolean {
+    if (this.inboundNow !== 'open') return true
+    this.status.observe()
+    const direction = this.hungUp ? 'ended' : this.status.direction
+    if (direction === 'open') return !this.sleeper.missesData() || this.reader.known < length
+    const ready = this.reader.look()
+    if (ready === 0) this.inboundNow = direction
     return ready < length
   }
 
-  #took(count: number): number {
-    this.#bytesRead += count
-    this.#owe()
+  private took(count: number): number {
+    this.readCount += count
+    this.owe()
     return count
   }
 
-  #gave(count: number): number {
-    this.#bytesWritten += count
-    this.#owe()
+  private gave(count: number): number {
+    this.writtenCount += count
+    this.owe()
     return count
   }
 
   /** One notification for everything that is read and written in this tick. */
-  #owe(): void {
-    if (this.#flushQueued || this.#sleeper.awake || !this.#page.owesNotify) return
-    this.#flushQueued = true
+  private owe(): void {
+    if (this.flushQueued || this.sleeper.awake || !this.page.owesNotify) return
+    this.flushQueued = true
     process.nextTick(flushOwed, this)
   }
 
-  #assertOpen(): void {
-    if (this.#closing !== undefined) throw this.#error ?? closed(this.peer)
+  private assertOpen(): void {
+    if (this.closing !== undefined) throw this.failure ?? closed(this.peer)
   }
 
-  #assertWritable(): void {
-    this.#assertOpen()
-    if (this.#outbound !== 'open') throw brokenPipe(this.peer, 'this side has ended')
-    if (this.#status.live === 'gone') {
-      throw this.#status.direction === 'reset' ? peerGone(this.peer) : brokenPipe(this.peer, 'the peer has closed')
+  private assertWritable(): void {
+    this.assertOpen()
+    if (this.outboundNow !== 'open') throw brokenPipe(this.peer, 'this side has ended')
+    if (this.status.live === 'gone') {
+      throw this.status.direction === 'reset' ? peerGone(this.peer) : brokenPipe(this.peer, 'the peer has closed')
     }
   }
 
   /** A peer's impossible value ends the channel; anything else is a mistake of this program and passes through. */
-  #fail(error: unknown): unknown {
+  private fail(error: unknown): unknown {
     if (error instanceof ConduitError) this.destroy(error)
     return error
   }
 
-  #shutDown(): Promise<void> {
+  private shutDown(): Promise<void> {
     // Order matters: dead and told before anything is taken away; no handler after that; then unmap.
-    this.#page.sayDead()
-    this.#page.notify()
-    this.#sleeper.retire()
-    const stopped = this.#parts.event.close()
-    for (const pages of this.#parts.pages) pages.close()
-    const reason = this.#error ?? closed(this.peer)
-    queueMicrotask(() => {
-      for (const waiter of this.#waiters) waiter.reject(reason)
-    })
+    this.page.sayDead()
+    this.page.notify()
+    this.sleeper.retire()
+    const stopped = this.parts.event.close()
+    for (const pages of this.parts.pages) pages.close()
+    const reason = this.failure ?? closed(this.peer)
+    this.arrival.fail(reason)
     return stopped
   }
 }

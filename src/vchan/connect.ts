@@ -3,7 +3,7 @@
 import { END_STATE, grantsFault, LIVE, OFFSET } from '../../protocol/vchan-page.js'
 import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
 import type { Access, EventChannel, Mapping, Substrate } from '../substrate/substrate.js'
-import { type ChannelParts, inPage, type RingPlace, wholePages } from './channel-parts.js'
+import { type ChannelParts, controlWords, inPagePayload, ownPayload, type Payload } from './channel-parts.js'
 import { type ControlPageSnapshot, type RingSnapshot, snapshotControlPage } from './control-page-snapshot.js'
 import { badLayout, closed, corrupt, unfinishedLayout } from './vchan-error.js'
 
@@ -44,18 +44,19 @@ async function mapAll(
   pages.push(control)
   const snapshot = snapshotControlPage(control.buffer)
   checkSnapshot(snapshot, peer)
-  const place = async (ring: RingSnapshot, access: Access): Promise<RingPlace> => {
-    const inside = inPage(control, ring.order)
+  const payload = async (ring: RingSnapshot, access: Access): Promise<Payload> => {
+    const inside = inPagePayload(control, ring.order)
     if (inside !== undefined) return inside
     const mapping = await substrate.map(peer, ring.grants as Gref[], { access })
     pages.unshift(mapping)
-    return wholePages(mapping)
+    return ownPayload(mapping.buffer, firstByte(mapping), ring.order)
   }
-  const left = await place(snapshot.left, 'rw')
-  const right = await place(snapshot.right, 'r')
+  const left = await payload(snapshot.left, 'rw')
+  const right = await payload(snapshot.right, 'r')
   const orders = { left: snapshot.left.order, right: snapshot.right.order }
   const endMarks = snapshot.endMarks !== undefined && snapshot.endMarks.server !== END_STATE.UNKNOWN
-  return { role: 'client', peer, ringRef, port, event, pages, control, orders, endMarks, left, right }
+  const rings = { orders, endMarks, words: controlWords(control), left, right }
+  return { role: 'client', peer, ringRef, port, event, pages, control, ...rings }
 }
 
 function checkSnapshot(snapshot: ControlPageSnapshot, peer: Domid): void {
@@ -72,3 +73,6 @@ function checkSnapshot(snapshot: ControlPageSnapshot, peer: Domid): void {
     if (ring.used > 2 ** ring.order) throw corrupt(`prod ${ring.prod} with cons ${ring.cons}`, peer)
   }
 }
+
+/** The in-process substrate's mappings are windows: its pages may start inside their buffer. */
+const firstByte = (mapping: Mapping & { readonly byteOffset?: number }): number => mapping.byteOffset ?? 0

@@ -55,13 +55,13 @@ export class ControlPage {
   notifiesSent = 0
   /** Byte offsets of the words that the peer moves: its prod, its cons. */
   readonly watched: readonly [number, number]
-  private readonly words: SharedWords
+  private readonly words: Pick<SharedWords, keyof SharedWords>
   private readonly doorbell: Doorbell
   private readonly at: Fields
   private readonly endMarks: number
   private owed = 0
 
-  constructor(words: SharedWords, role: Role, doorbell: Doorbell, endMarks: number) {
+  constructor(words: Pick<SharedWords, keyof SharedWords>, role: Role, doorbell: Doorbell, endMarks: number) {
     this.words = words
     this.doorbell = doorbell
     this.at = role === 'server' ? SERVER : CLIENT

@@ -10,14 +10,18 @@ export class RingReader {
   /** The peer's prod as last seen, an int32. */
   seen: number
   private readonly page: ControlPage
-  private readonly memory: RingMemory
+  private readonly memory: Pick<RingMemory, keyof RingMemory>
   private readonly peer: number
   private readonly sliceBytes: number
   private cons: number
   private armed: boolean
 
   /** `cons` is where reading starts. `armed`: the notify bit is set already, as it is at connect. */
-  constructor(page: ControlPage, memory: RingMemory, layout: { sizeBytes: number; sliceBytes: number; peer: number }) {
+  constructor(
+    page: ControlPage,
+    memory: Pick<RingMemory, keyof RingMemory>,
+    layout: { sizeBytes: number; sliceBytes: number; peer: number },
+  ) {
     this.page = page
     this.memory = memory
     this.sizeBytes = layout.sizeBytes

@@ -10,13 +10,17 @@ export class RingWriter {
   /** The peer's cons as last seen, an int32. */
   seen: number
   private readonly page: ControlPage
-  private readonly memory: RingMemory
+  private readonly memory: Pick<RingMemory, keyof RingMemory>
   private readonly peer: number
   private readonly sliceBytes: number
   private prod: number
   private armed: boolean
 
-  constructor(page: ControlPage, memory: RingMemory, layout: { sizeBytes: number; sliceBytes: number; peer: number }) {
+  constructor(
+    page: ControlPage,
+    memory: Pick<RingMemory, keyof RingMemory>,
+    layout: { sizeBytes: number; sliceBytes: number; peer: number },
+  ) {
     this.page = page
     this.memory = memory
     this.sizeBytes = layout.sizeBytes

@@ -16,7 +16,7 @@ import {
 } from '../../protocol/vchan-page.js'
 import { type Domid, PAGE_BYTES } from '../../protocol/xen.js'
 import type { Share, Substrate } from '../substrate/substrate.js'
-import { type ChannelParts, inPage } from './channel-parts.js'
+import { type ChannelParts, controlWords, inPagePayload, ownPayload, type Payload } from './channel-parts.js'
 
 export interface ServeOptions {
   /** Smallest ring from client to server, in bytes, up to 1 MiB. */
@@ -39,13 +39,14 @@ export async function serveParts(substrate: Substrate, peer: Domid, options: Ser
     const onUnmap = { byteOffset: OFFSET.SRV_LIVE, port: event.port }
     const share = await substrate.share(peer, 1 + grantTotal(orders), { onUnmap })
     fillControlPage(share, orders, options)
+    const payload = (order: number, firstPage: number): Payload =>
+      inPagePayload(share, order) ?? ownPayload(share.buffer, firstPage * PAGE_BYTES, order)
+    const left = payload(orders.left, 1)
+    const right = payload(orders.right, 1 + grantCount(orders.left))
+    const rings = { orders, endMarks: options.endMarks !== false, words: controlWords(share), left, right }
     const [ringRef] = share.grefs
-    const left = inPage(share, orders.left) ?? { pages: share, byteOffset: PAGE_BYTES }
-    const rightOffset = PAGE_BYTES * (1 + grantCount(orders.left))
-    const right = inPage(share, orders.right) ?? { pages: share, byteOffset: rightOffset }
-    const endMarks = options.endMarks !== false
-    const common = { peer, ringRef: ringRef!, port: event.port, event, orders, endMarks, left, right }
-    return { role: 'server', pages: [share], control: share, ...common }
+    const common = { peer, ringRef: ringRef!, port: event.port, event, pages: [share], control: share }
+    return { role: 'server', ...common, ...rings }
   } catch (error) {
     await event.close()
     throw error

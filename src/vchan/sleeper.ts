@@ -14,19 +14,19 @@ export class Sleeper {
   spinHits = 0
   spinMisses = 0
   lateLooks = 0
-  readonly #event: EventChannel
-  readonly #reader: RingReader
-  readonly #writer: RingWriter
-  readonly #spin: SpinPolicy
-  readonly #writeSpin: SpinPolicy
+  private readonly event: EventChannel
+  private readonly reader: RingReader
+  private readonly writer: RingWriter
+  private readonly spin: SpinPolicy
+  private readonly writeSpin: SpinPolicy
   /** Seen prod, seen cons, mask of what is waited for: read by the substrate while it spins. */
-  readonly #state = new Int32Array(3)
+  private readonly state = new Int32Array(3)
   /** DATA, SPACE: what the owner found missing since the last wake-up. */
-  #wants = 0
-  #awake = false
-  #spinning = false
+  private wants = 0
+  private inWake = false
+  private spinning = false
   /** Whether this substrate is known to call back from a spin: undefined until it has. */
-  #spins: boolean | undefined
+  private spins: boolean | undefined
 
   constructor(
     event: EventChannel,
@@ -34,56 +34,56 @@ export class Sleeper {
     rings: { page: ControlPage; reader: RingReader; writer: RingWriter },
     spinMicros: number | undefined,
   ) {
-    this.#event = event
-    this.#reader = rings.reader
-    this.#writer = rings.writer
-    this.#spin = new SpinPolicy(spinMicros)
-    this.#writeSpin = new SpinPolicy(spinMicros)
-    event.spinOn({ pages: control, offsets: rings.page.watched, state: this.#state })
+    this.event = event
+    this.reader = rings.reader
+    this.writer = rings.writer
+    this.spin = new SpinPolicy(spinMicros)
+    this.writeSpin = new SpinPolicy(spinMicros)
+    event.spinOn({ pages: control, offsets: rings.page.watched, state: this.state })
   }
 
   get awake(): boolean {
-    return this.#awake
+    return this.inWake
   }
 
   /** The owner found nothing to read. True when something has come meanwhile: read again. */
   missesData(): boolean {
-    return this.#misses(DATA)
+    return this.misses(DATA)
   }
 
   /** The owner found no space. True when some was freed meanwhile: write again. */
   missesSpace(): boolean {
-    return this.#misses(SPACE)
+    return this.misses(SPACE)
   }
 
   /** Wait a moment for space without sleeping: true when there is some. */
   spinForSpace(): boolean {
     noteActivity(this)
-    if (this.#awake || this.#spins === false || !isAlone(this)) return false
-    const micros = this.#writeSpin.micros()
+    if (this.inWake || this.spins === false || !isAlone(this)) return false
+    const micros = this.writeSpin.micros()
     if (micros === 0) return false
-    this.#state[1] = this.#writer.seen
-    this.#state[2] = SPACE
-    const moved = this.#event.spin(micros)
-    if (moved) this.#writeSpin.hit()
-    else this.#writeSpin.miss()
+    this.state[1] = this.writer.seen
+    this.state[2] = SPACE
+    const moved = this.event.spin(micros)
+    if (moved) this.writeSpin.hit()
+    else this.writeSpin.miss()
     return moved
   }
 
   /** A wake-up begins: what is missing must be found missing again. */
   wake(wake: Wake): void {
     if (wake === 'event') {
-      this.#reader.disarm()
-      this.#writer.disarm()
-      if (this.#spinning && this.#spins === undefined) this.#spins = false
+      this.reader.disarm()
+      this.writer.disarm()
+      if (this.spinning && this.spins === undefined) this.spins = false
     } else {
-      this.#spins = true
-      this.#learn(wake)
+      this.spins = true
+      this.learn(wake)
     }
     noteActivity(this)
-    this.#spinning = false
-    this.#awake = true
-    this.#wants = 0
+    this.spinning = false
+    this.inWake = true
+    this.wants = 0
   }
 
   /**
@@ -91,51 +91,51 @@ export class Sleeper {
    * @throws ConduitError VCHAN_CORRUPT
    */
   rest(wake: Wake, maySpin: boolean): number {
-    this.#awake = false
-    if (this.#wants === 0) return 0
-    const micros = maySpin && wake !== 'idle' && this.#spins !== false && isAlone(this) ? this.#spin.micros() : 0
+    this.inWake = false
+    if (this.wants === 0) return 0
+    const micros = maySpin && wake !== 'idle' && this.spins !== false && isAlone(this) ? this.spin.micros() : 0
     // A substrate may ignore spinning and just sleep: until it has called back once, be armed as well.
-    if (micros > 0 && this.#spins === true) return this.#startSpin(micros)
-    const moved = this.#arm(this.#wants)
+    if (micros > 0 && this.spins === true) return this.startSpin(micros)
+    const moved = this.arm(this.wants)
     if (moved) return -1
-    return micros > 0 ? this.#startSpin(micros) : 0
+    return micros > 0 ? this.startSpin(micros) : 0
   }
 
   retire(): void {
     forgetActivity(this)
   }
 
-  #startSpin(micros: number): number {
-    this.#spinning = true
-    this.#state[0] = this.#reader.seen
-    this.#state[1] = this.#writer.seen
-    this.#state[2] = this.#wants
+  private startSpin(micros: number): number {
+    this.spinning = true
+    this.state[0] = this.reader.seen
+    this.state[1] = this.writer.seen
+    this.state[2] = this.wants
     return micros
   }
 
-  #misses(what: number): boolean {
-    this.#wants |= what
+  private misses(what: number): boolean {
+    this.wants |= what
     // Armed before sleeping, by rest() or when the spin ends.
-    if (this.#awake) return false
-    if (!this.#spinning) return this.#arm(what)
-    this.#startSpin(0)
+    if (this.inWake) return false
+    if (!this.spinning) return this.arm(what)
+    this.startSpin(0)
     return false
   }
 
-  #arm(what: number): boolean {
-    const data = (what & DATA) !== 0 && this.#reader.arm()
-    const space = (what & SPACE) !== 0 && this.#writer.arm()
+  private arm(what: number): boolean {
+    const data = (what & DATA) !== 0 && this.reader.arm()
+    const space = (what & SPACE) !== 0 && this.writer.arm()
     if (data || space) this.lateLooks++
     return data || space
   }
 
-  #learn(wake: Wake): void {
+  private learn(wake: Wake): void {
     if (wake === 'moved') {
       this.spinHits++
-      this.#spin.hit()
-    } else if (this.#spinning) {
+      this.spin.hit()
+    } else if (this.spinning) {
       this.spinMisses++
-      this.#spin.miss()
+      this.spin.miss()
     }
   }
 }
