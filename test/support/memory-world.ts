@@ -2,7 +2,7 @@
 import { type Domid, domid } from '../../protocol/xen.js'
 import type { Clock } from '../../src/conduit/clock.js'
 import { Conduit, type ConduitOptions } from '../../src/conduit/conduit.js'
-import { Registrar } from '../../src/conduit/registrar.js'
+import { Registrar, type RegistrarOptions } from '../../src/conduit/registrar.js'
 import { MemoryHypervisor } from '../../src/substrate/memory.js'
 import type { Substrate } from '../../src/substrate/substrate.js'
 import { XenstoreClient } from '../../src/xenstore/client.js'
@@ -58,17 +58,23 @@ export class MemoryWorld {
     this.hypervisor.kill(id)
     this.store.domainDied(id)
     this.#domains.delete(id)
+    for (const conduit of this.#conduits) {
+      if (conduit.domid !== id) continue
+      this.#conduits.delete(conduit)
+      // Nobody is there to connect again.
+      void conduit.store.close()
+    }
   }
 
   /** As kill -9 of the local hypervisor: an empty store takes the place of the old one, after which all are let in again. */
-  async restartStore(): Promise<void> {
+  async restartStore(options: RegistrarOptions = {}): Promise<void> {
     this.storeDown = true
     for (const transport of [...this.#transports]) transport.close()
     await this.registrar.close()
     await this.dom0.close()
     this.store = new EmbeddedStore()
     this.storeDown = false
-    await this.#boot()
+    await this.#boot(options)
     for (const id of this.#domains.keys()) this.store.introduceDomain(id)
   }
 
@@ -99,10 +105,13 @@ export class MemoryWorld {
     this.hypervisor.assertClean()
   }
 
-  async #boot(): Promise<void> {
+  async #boot(options: RegistrarOptions = {}): Promise<void> {
     this.store.introduceDomain(domid(0))
     this.dom0 = await XenstoreClient.open(async () => this.store.transport(domid(0)))
-    this.registrar = await Registrar.start(await XenstoreClient.open(async () => this.store.transport(domid(0))))
+    this.registrar = await Registrar.start(
+      await XenstoreClient.open(async () => this.store.transport(domid(0))),
+      options,
+    )
   }
 
   #transport(id: Domid): XenstoreTransport {
