@@ -8,9 +8,10 @@ import type { Substrate } from '../../src/substrate/substrate.js'
 import { XenstoreClient } from '../../src/xenstore/client.js'
 import { EmbeddedStore } from '../../src/xenstore/store/store.js'
 import type { XenstoreTransport } from '../../src/xenstore/transport.js'
+import { type ConduitWorld, leftoversIn } from './conduit-world.js'
 import { eventually } from './eventually.js'
 
-export class MemoryWorld {
+export class MemoryWorld implements ConduitWorld {
   readonly hypervisor: MemoryHypervisor
   store = new EmbeddedStore()
   dom0!: XenstoreClient
@@ -78,24 +79,14 @@ export class MemoryWorld {
     for (const id of this.#domains.keys()) this.store.introduceDomain(id)
   }
 
-  /** Every node below the two trees of the rendezvous that should not outlive its connections. */
-  async leftovers(): Promise<string[]> {
-    const list = async (path: string): Promise<string[]> => {
-      const children = await this.dom0.directory(path).catch(() => [])
-      return (
-        await Promise.all(children.map(async (child) => [`${path}/${child}`, ...(await list(`${path}/${child}`))]))
-      ).flat()
-    }
-    const nodes = await Promise.all([list('/conduit'), list('/local/domain')])
-    const kept =
-      /^\/conduit\/(host-id|flows)$|^\/local\/domain\/\d+(\/(domid|name|data|data\/vchan|data\/conduit(\/(register|want|answer))?))?$/
-    return nodes.flat().filter((node) => !kept.test(node))
+  leftovers(): Promise<string[]> {
+    return leftoversIn(this.dom0)
   }
 
   /** Close every environment; nothing may be left, neither in the store nor in the hypervisor. */
   async close(): Promise<void> {
     await Promise.all([...this.#conduits].map((conduit) => conduit.close()))
-    await eventually(async () => (await this.leftovers()).length === 0 || undefined)
+    await eventually(async () => (await this.leftovers()).length === 0)
     for (const [id, substrate] of this.#domains) {
       await substrate.close()
       this.store.domainDied(id)
