@@ -25,6 +25,8 @@ export class Sleeper {
   private wants = 0
   private inWake = false
   private spinning = false
+  /** When it was last certain that the loop would sleep on this channel, in ms; 0 since then woken. */
+  private asleepSince = 0
   /** Whether this substrate is known to call back from a spin: undefined until it has. */
   private spins: boolean | undefined
 
@@ -73,6 +75,7 @@ export class Sleeper {
   /** A wake-up begins: what is missing must be found missing again. */
   wake(wake: Wake): void {
     if (wake === 'event') {
+      this.learnFromSleep()
       this.reader.disarm()
       this.writer.disarm()
       if (this.spinning && this.spins === undefined) this.spins = false
@@ -96,8 +99,9 @@ export class Sleeper {
     const micros = maySpin && wake !== 'idle' && this.spins !== false && isAlone(this) ? this.spin.micros() : 0
     // A substrate may ignore spinning and just sleep: until it has called back once, be armed as well.
     if (micros > 0 && this.spins === true) return this.startSpin(micros)
-    const moved = this.arm(this.wants)
-    if (moved) return -1
+    if (this.arm(this.wants)) return -1
+    // A sleep after a spin in vain says nothing: the spin was the test.
+    if (wake !== 'idle') this.asleepSince = performance.now()
     return micros > 0 ? this.startSpin(micros) : 0
   }
 
@@ -117,7 +121,11 @@ export class Sleeper {
     this.wants |= what
     // Armed before sleeping, by rest() or when the spin ends.
     if (this.inWake) return false
-    if (!this.spinning) return this.arm(what)
+    if (!this.spinning) {
+      const moved = this.arm(what)
+      if (!moved) this.asleepSince = performance.now()
+      return moved
+    }
     this.startSpin(0)
     return false
   }
@@ -127,6 +135,15 @@ export class Sleeper {
     const space = (what & SPACE) !== 0 && this.writer.arm()
     if (data || space) this.lateLooks++
     return data || space
+  }
+
+  /** A sleep that was hardly longer than the wake-up itself: spinning would have met the peer. */
+  private learnFromSleep(): void {
+    if (this.asleepSince === 0) return
+    const sleptMicros = (performance.now() - this.asleepSince) * 1000
+    this.asleepSince = 0
+    this.spin.slept(sleptMicros)
+    this.writeSpin.slept(sleptMicros)
   }
 
   private learn(wake: Wake): void {

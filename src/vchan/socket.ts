@@ -59,6 +59,7 @@ export class ConduitSocket extends NetFace {
   readonly #onread: OnReadOptions | undefined
   readonly #startPaused: boolean
   #wantsData = false
+  #onreadPaused = false
   #pulling = false
   #ended = false
   #parked: Parked | undefined
@@ -89,16 +90,18 @@ export class ConduitSocket extends NetFace {
 
   override resume(): this {
     super.resume()
+    this.#onreadPaused = false
     if (this.#onread !== undefined) this._read()
     return this
   }
 
   override pause(): this {
-    if (this.#onread !== undefined) this.#wantsData = false
+    this.#pauseOnread()
     return super.pause()
   }
 
   override _read(): void {
+    if (this.#onreadPaused) return
     this.#wantsData = true
     this.#pull()
   }
@@ -181,8 +184,12 @@ export class ConduitSocket extends NetFace {
     channel.onWake(() => this.#wake(channel))
     this.holdLoop()
     if (openChannel.hasSubscribers) openChannel.publish({ socket: this })
+    if (this.#startPaused) return
+    if (this.#onread !== undefined) this.#wantsData = true
     process.nextTick(() => {
-      if (!this.destroyed && !this.#startPaused && !this.isPaused()) this.read(0)
+      if (this.destroyed || this.isPaused()) return
+      if (this.#onread === undefined) this.read(0)
+      else if (this.#wantsData) this.#pull()
     })
   }
 
@@ -235,8 +242,15 @@ export class ConduitSocket extends NetFace {
     const target = typeof buffer === 'function' ? buffer() : buffer
     const count = channel.read(target)
     this.noteTraffic()
-    if (callback(count, target) === false) this.#wantsData = false
+    if (callback(count, target) === false) this.#pauseOnread()
     return count
+  }
+
+  /** The stream below knows nothing of what onread takes, and may ask for more all the same. */
+  #pauseOnread(): void {
+    if (this.#onread === undefined) return
+    this.#onreadPaused = true
+    this.#wantsData = false
   }
 
   /** Bytes there; at 0 the end of the peer's direction has been dealt with. */

@@ -9,6 +9,8 @@ const MICROS_MAX = 1000
 const WORTHWHILE = 0.2
 const START = 0.5
 const LEARNING_RATE = 0.25
+/** A sleep shorter than this was mostly the wake-up: 50–100 µs of it. */
+const SHORT_SLEEP_MICROS = 150
 /** While sleeping is the choice, spin once in so many times to notice that the peer has become quick. */
 const TRIAL_EVERY = 32
 
@@ -37,6 +39,11 @@ export class SpinPolicy {
     if (++this.sinceTrial < TRIAL_EVERY) return 0
     this.sinceTrial = 0
     return ADAPTIVE_MICROS
+  }
+
+  /** The channel slept for that long, its wake-up included. */
+  slept(micros: number): void {
+    if (micros < SHORT_SLEEP_MICROS) this.hit()
   }
 
   hit(): void {

@@ -28,11 +28,10 @@ export class EventQueue {
   async settle(): Promise<void> {
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     do {
-      this.step()
-      await turn()
       // Two turns: a handler may itself have put off work by one.
       await turn()
-    } while (this.#calls.length > 0)
+      await turn()
+    } while (this.step())
   }
 
   #schedule(): void {
