@@ -1,9 +1,10 @@
 // How conduit-cat ends when something goes wrong: the status, and one line on stderr.
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { CatProcesses, CONDUIT_CAT } from '../support/cat-process.js'
-import { type LocalWorld, localWorld } from '../support/local-world.js'
+import { type LocalWorld, localWorld, until } from '../support/local-world.js'
 
 const line = (code: string): RegExp => new RegExp(`^conduit-cat: ${code}: [^\\n]+\\n$`)
 
@@ -63,6 +64,34 @@ describe('conduit-cat ends', () => {
       expect(reader.complaints).to.match(/conduit-cat: ECONNRESET: [^\n]+\n$/)
     })
   }
+
+  it('with 1 in mid-transfer, with a piece of the file from its start, when the sender is killed', async () => {
+    const sent = randomBytes(32 * 1024 * 1024)
+    const listener = await cats.listen(['-l', 'web'], { stdin: 'ignore' })
+    const client = cats.start(['web'])
+    client.stdin.end(sent)
+    await until(() => listener.received.length > 1024 * 1024)
+    client.kill('SIGKILL')
+    expect(await listener.ended).to.equal(1)
+    expect(listener.complaints).to.match(/ECONNRESET/)
+    const { received } = listener
+    expect(received.length).to.be.below(sent.length)
+    expect(received.equals(sent.subarray(0, received.length))).to.equal(true)
+  })
+
+  it('never because of another connection whose peer is stopped', async () => {
+    await cats.listen(['-kl', 'web', '-e', 'cat'], { stdin: 'ignore' })
+    const stopped = cats.start(['web'])
+    stopped.stdin.write('hello')
+    await stopped.prints('hello')
+    stopped.kill('SIGSTOP')
+    const other = cats.start(['web'])
+    other.stdin.end('goes on')
+    expect([await other.ended, other.output]).to.deep.equal([0, 'goes on'])
+    stopped.kill('SIGCONT')
+    stopped.stdin.end(' again')
+    expect([await stopped.ended, stopped.output]).to.deep.equal([0, 'hello again'])
+  })
 
   it('with 1 when the peer closes before everything was sent', async () => {
     await cats.listen(['-l', 'web', '-e', 'head -c 1'], { stdin: 'ignore' })

@@ -55,7 +55,12 @@ export class CatProcess {
 
   /** What came on stdout so far. */
   get output(): string {
-    return Buffer.concat(this.#stdout).toString()
+    return this.received.toString()
+  }
+
+  /** The same as bytes. */
+  get received(): Buffer {
+    return Buffer.concat(this.#stdout)
   }
 
   /** What came on stderr so far. */
