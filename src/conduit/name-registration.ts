@@ -136,8 +136,7 @@ export class NameRegistration {
         return await this.#scan()
       } catch (error) {
         if (signal.aborted) return
-        const refused = isConduitError(error) && !['ETIMEDOUT', 'XENSTORE_DISCONNECTED'].includes(error.code)
-        if (refused) return this.#events.onNameLost(error)
+        if (isFinal(error)) return this.#events.onNameLost(error)
         await pause(this.#context, RECLAIM_PAUSE_MS, signal)
       } finally {
         limit.clear()
@@ -156,4 +155,10 @@ export class NameRegistration {
       for (const entry of entries.filter(isConnectionId)) this.#events.onEntry(client, entry)
     }
   }
+}
+
+/** The registrar's own word; everything else may pass: it is not there yet, or our domain is not known again. */
+function isFinal(error: unknown): error is ConduitError {
+  const final = ['EADDRINUSE', 'EACCES', 'XENSTORE_QUOTA', 'CONDUIT_NAME']
+  return isConduitError(error) && error.syscall === undefined && final.includes(error.code)
 }

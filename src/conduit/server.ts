@@ -3,8 +3,6 @@
 import { EventEmitter } from 'node:events'
 import { type Address, type ConduitMode, formatAddress } from '../../protocol/conduit.js'
 import { ConduitError } from '../errors.js'
-import { ConduitMessageSocket } from '../vchan/message-socket.js'
-import { ConduitSocket, type ConduitSocketOptions } from '../vchan/socket.js'
 import { addressOf, checkMode, checkNumber, checkSizes } from './connect-options.js'
 import type { ConduitContext } from './context.js'
 import { startDeadline } from './deadline.js'
@@ -12,6 +10,7 @@ import { serveDirect } from './direct.js'
 import { writeFlow } from './flows.js'
 import type { IncomingConnection, PortHandler } from './listener.js'
 import type { OpenConnection } from './peer-loss.js'
+import { ServerConnections, type ServerSocket } from './server-connections.js'
 import type {
   ConduitLease,
   ConnectionListener,
@@ -21,8 +20,6 @@ import type {
   ServerOptions,
 } from './server-options.js'
 import { SocketQueue } from './socket-queue.js'
-
-type AnySocket = ConduitSocket | ConduitMessageSocket
 
 const LISTEN_TIMEOUT_MS = 10_000
 
@@ -39,10 +36,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   readonly #acquire: () => Promise<ConduitLease>
   readonly #options: ServerOptions
   readonly #mode: ConduitMode
-  readonly #sockets = new Set<AnySocket>()
-  readonly #handshakes = new Set<string>()
-  /** Came while nobody listened for them: kept for who iterates. */
-  readonly #unclaimed = new Set<AnySocket>()
+  readonly #connections: ServerConnections
   readonly #closing = new AbortController()
   #listening: Promise<void> | undefined
   #address: ServerAddress | undefined
@@ -50,8 +44,6 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   #stop: () => void = () => undefined
   #release: () => Promise<void> = async () => undefined
   #closed: Promise<void> | undefined
-  #whenEmpty: () => void = () => undefined
-  #destroying = false
   #held = true
   #holding = false
 
@@ -63,6 +55,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
     this.#mode = checkMode(options.mode)
     this.#acquire = acquire
     this.#options = options
+    this.#connections = new ServerConnections(this, options, this.#mode)
     this.maxConnections = options.maxConnections
     if (listener !== undefined) this.on('connection', listener)
   }
@@ -74,12 +67,12 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
 
   /** Open connections. */
   get connections(): number {
-    return this.#sockets.size
+    return this.#connections.size
   }
 
   /** As in node:net. */
   getConnections(callback: (error: Error | null, count: number) => void): this {
-    process.nextTick(callback, null, this.#sockets.size)
+    process.nextTick(callback, null, this.#connections.size)
     return this
   }
 
@@ -97,30 +90,29 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   listen(address: string, options: ListenOptions, callback?: () => void): Promise<void>
   listen(address: string, first: ListenOptions | (() => void) = {}, second?: () => void): Promise<void> {
     const [options, callback] = typeof first === 'function' ? [{}, first] : [first, second]
-    if (this.#listening !== undefined) throw new TypeError('the server listens already, or was closed')
+    if (this.#listening !== undefined) throw new TypeError('the server listens already')
+    if (this.#closed !== undefined) throw new TypeError('the server was closed: make another one')
     const target = addressOf(address)
     if (callback !== undefined) this.once('listening', callback)
-    this.#listening = this.#listen(target, options)
-    this.#listening.then(
-      () => this.emit('listening'),
-      (error) => this.#failed(error),
+    const listening = this.#listen(target, options).then(
+      // Emitted in a turn of its own: what a listener throws is the program's.
+      () => void process.nextTick(() => this.emit('listening')),
+      (error) => this.#failed(error, callback),
     )
-    return this.#listening
+    this.#listening = listening
+    return listening
   }
 
   /** Take no more connections; resolves, and emits `close`, when those there are have ended. Idempotent. */
-  close(callback?: (error?: Error) => void): Promise<void> {
-    if (callback !== undefined) this.once('close', callback)
+  close(callback?: () => void): Promise<void> {
     this.#closed ??= this.#close()
+    if (callback !== undefined) void this.#closed.then(() => callback())
     return this.#closed
   }
 
   /** Close, and break off the connections there are. */
   async destroy(): Promise<void> {
-    this.#destroying = true
-    const closed = this.close()
-    for (const socket of this.#sockets) socket.destroy()
-    await closed
+    await Promise.all([this.#connections.close(true), this.close()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -128,10 +120,8 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   }
 
   /** The sockets of clients as they come. Leaving the loop leaves the server as it is. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<AnySocket> {
-    const queue = new SocketQueue<AnySocket>(this, [...this.#unclaimed], this.#closing.signal)
-    this.#unclaimed.clear()
-    return queue
+  [Symbol.asyncIterator](): AsyncIterableIterator<ServerSocket> {
+    return new SocketQueue<ServerSocket>(this, this.#connections.takeUnclaimed(), this.#closing.signal)
   }
 
   /** Let the server keep the process alive while it listens; it does at first. */
@@ -196,18 +186,10 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
     service.client.then(
       (channel) => {
         const identity = { remoteAddress: `vchan://${target.domid}`, remotePort: target.port, localPort: target.port }
-        this.#welcome({ channel, onPeerLost: (error) => channel.destroy(error) }, identity, () => undefined)
+        this.#connections.welcome({ channel, onPeerLost: (error) => channel.destroy(error) }, identity, () => undefined)
       },
       () => undefined,
     )
-  }
-
-  get #busy(): number {
-    return this.#sockets.size + this.#handshakes.size
-  }
-
-  #checkEmpty(): void {
-    if (this.#busy === 0) this.#whenEmpty()
   }
 
   #handler(): PortHandler {
@@ -217,81 +199,59 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
       spinMicros: this.#options.spinMicros,
       admit: (connection) => {
         const { name, port, client, connectionId } = connection
-        if (this.maxConnections !== undefined && this.#busy >= this.maxConnections) {
+        if (this.maxConnections !== undefined && this.#connections.busy >= this.maxConnections) {
           const dropped: DroppedConnection = { name, port, domid: client }
           process.nextTick(() => this.emit('drop', dropped))
           return 'ECONNREFUSED'
         }
-        this.#handshakes.add(`${client}/${connectionId}`)
+        this.#connections.beginHandshake(`${client}/${connectionId}`)
         return undefined
       },
       onConnection: (open, connection, done) => this.#onConnection(open, connection, done),
-      onAbandoned: ({ client, connectionId }) => {
-        this.#handshakes.delete(`${client}/${connectionId}`)
-        this.#checkEmpty()
-      },
+      onAbandoned: ({ client, connectionId }) => this.#connections.endHandshake(`${client}/${connectionId}`),
       onNameLost: (error) => {
-        if (this.#closed === undefined) this.emit('error', error)
+        if (this.#closed === undefined) process.nextTick(() => this.emit('error', error))
       },
     }
   }
 
   #onConnection(open: OpenConnection, connection: IncomingConnection, done: () => void): void {
     const { name, port, client, connectionId } = connection
-    this.#handshakes.delete(`${client}/${connectionId}`)
     const context = this.#context as ConduitContext
     const removeFlow = writeFlow(context, connectionId, { state: 'established', client, name, port })
-    const remoteAddress = `vchan://${client}`
-    this.#welcome(open, { name, port, remoteAddress, localAddress: name, localPort: port }, () => {
+    const identity = { name, port, remoteAddress: `vchan://${client}`, localAddress: name, localPort: port }
+    this.#connections.welcome(open, identity, () => {
       removeFlow()
       done()
     })
-  }
-
-  #welcome(open: OpenConnection, identity: ConduitSocketOptions, done: () => void): void {
-    const { allowHalfOpen, highWaterMark, pauseOnConnect, maxMessageBytes } = this.#options
-    const socket =
-      this.#mode === 'message'
-        ? new ConduitMessageSocket(open.channel, { ...identity, maxMessageBytes })
-        : new ConduitSocket(open.channel, { ...identity, allowHalfOpen, highWaterMark, pauseOnConnect })
-    open.onPeerLost = (error) => void socket.destroy(error)
-    this.#sockets.add(socket)
-    socket.once('close', () => {
-      this.#sockets.delete(socket)
-      this.#unclaimed.delete(socket)
-      done()
-      this.#checkEmpty()
-    })
-    // In a turn of its own: what a listener throws is the program's, not the rendezvous'.
-    process.nextTick(() => {
-      if (this.#destroying) socket.destroy()
-      if (this.#destroying || this.emit('connection', socket)) return
-      if (this.#closing.signal.aborted) socket.destroy()
-      else this.#unclaimed.add(socket)
-    })
+    this.#connections.endHandshake(`${client}/${connectionId}`)
   }
 
   async #close(): Promise<void> {
     this.#closing.abort()
     this.#stop()
-    for (const socket of this.#unclaimed) socket.destroy()
     await this.#listening?.catch(() => undefined)
     // Once more: listening may have succeeded in the meantime.
     this.#stop()
     this.#hold()
-    if (this.#busy > 0) {
-      await new Promise<void>((resolve) => {
-        this.#whenEmpty = resolve
-      })
-    }
+    await this.#connections.close(false)
     await this.#release()
     this.emit('close')
   }
 
-  /** Not listening is the server's end: its lease goes, and close() has nothing left to do. */
-  #failed(error: unknown): void {
-    if (this.listenerCount('error') > 0 && this.#closed === undefined) this.emit('error', error)
-    void this.close()
+  /** As in node:net, listen() may be tried again. */
+  async #failed(error: unknown, callback: (() => void) | undefined): Promise<never> {
+    if (callback !== undefined) this.off('listening', callback)
+    const [release, listening] = [this.#release, this.#listening]
+    this.#release = async () => undefined
+    await release()
+    this.#listening = undefined
+    if (this.#closed === undefined && this.listenerCount('error') > 0) {
+      // Who listens for errors need not look at the promise.
+      listening?.catch(() => undefined)
+      process.nextTick(() => this.emit('error', error))
+    }
+    throw error
   }
 
   #hold(): void {

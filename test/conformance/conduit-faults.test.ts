@@ -7,7 +7,8 @@ import type { Conduit } from '../../src/conduit/conduit.js'
 import { isConduitError } from '../../src/errors.js'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
 import { eventually, turns } from '../support/eventually.js'
-import { ManualClock, MemoryWorld } from '../support/memory-world.js'
+import { ManualClock } from '../support/manual-clock.js'
+import { MemoryWorld } from '../support/memory-world.js'
 import { Guest } from '../support/store-world.js'
 
 const quiet = (socket: ConduitSocket) => void socket.on('error', () => undefined)

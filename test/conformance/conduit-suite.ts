@@ -287,7 +287,19 @@ export function describeRendezvous(title: string, startWorld: () => Promise<Cond
         const errors: unknown[] = []
         serving.on('error', (error) => errors.push(error))
         expect(await codeOf(serving.listen('echo'))).to.equal('EADDRINUSE')
+        await turns(1)
         expect(errors.map((error) => isConduitError(error, 'EADDRINUSE'))).to.deep.equal([true])
+      })
+
+      it('may be tried again after a failure, and not while it listens', async () => {
+        const first = client.createServer()
+        await first.listen('echo')
+        const serving = server.createServer(echo)
+        expect(await codeOf(serving.listen('echo'))).to.equal('EADDRINUSE')
+        await first.close()
+        await serving.listen('echo')
+        expect(() => serving.listen('other')).to.throw(TypeError)
+        expect(await roundTrip(await client.connect('echo'), 'hello')).to.equal('hello')
       })
 
       it('refuses a name that cannot be one, and a reserved one', async () => {

@@ -1,6 +1,5 @@
 // Domains in one process with a store and a registrar: a whole machine for the tests of the rendezvous.
 import { type Domid, domid } from '../../protocol/xen.js'
-import type { Clock } from '../../src/conduit/clock.js'
 import { Conduit, type ConduitOptions } from '../../src/conduit/conduit.js'
 import { Registrar, type RegistrarOptions } from '../../src/conduit/registrar.js'
 import { MemoryHypervisor } from '../../src/substrate/memory.js'
@@ -74,9 +73,9 @@ export class MemoryWorld implements ConduitWorld {
     await this.registrar.close()
     await this.dom0.close()
     this.store = new EmbeddedStore()
-    this.storeDown = false
     await this.#boot(options)
     for (const id of this.#domains.keys()) this.store.introduceDomain(id)
+    this.storeDown = false
   }
 
   leftovers(): Promise<string[]> {
@@ -111,29 +110,5 @@ export class MemoryWorld implements ConduitWorld {
     this.#transports.add(transport)
     transport.onClose(() => this.#transports.delete(transport))
     return transport
-  }
-}
-
-/** A clock that stands still until it is moved. */
-export class ManualClock implements Clock {
-  #nowMs = 0
-  readonly #timers = new Set<{ atMs: number; callback: () => void }>()
-
-  after(delayMs: number, callback: () => void): { cancel(): void; unref(): void } {
-    const timer = { atMs: this.#nowMs + delayMs, callback }
-    this.#timers.add(timer)
-    return { cancel: () => void this.#timers.delete(timer), unref: () => undefined }
-  }
-
-  /** Timers that wait. */
-  get waiting(): number {
-    return this.#timers.size
-  }
-
-  advance(byMs: number): void {
-    this.#nowMs += byMs
-    for (const timer of [...this.#timers].sort((a, b) => a.atMs - b.atMs)) {
-      if (timer.atMs <= this.#nowMs && this.#timers.delete(timer)) timer.callback()
-    }
   }
 }

@@ -1,0 +1,25 @@
+import type { Clock } from '../../src/conduit/clock.js'
+
+/** A clock that stands still until it is moved. */
+export class ManualClock implements Clock {
+  #nowMs = 0
+  readonly #timers = new Set<{ atMs: number; callback: () => void }>()
+
+  after(delayMs: number, callback: () => void): { cancel(): void; unref(): void } {
+    const timer = { atMs: this.#nowMs + delayMs, callback }
+    this.#timers.add(timer)
+    return { cancel: () => void this.#timers.delete(timer), unref: () => undefined }
+  }
+
+  /** Timers that wait. */
+  get waiting(): number {
+    return this.#timers.size
+  }
+
+  advance(byMs: number): void {
+    this.#nowMs += byMs
+    for (const timer of [...this.#timers].sort((a, b) => a.atMs - b.atMs)) {
+      if (timer.atMs <= this.#nowMs && this.#timers.delete(timer)) timer.callback()
+    }
+  }
+}
