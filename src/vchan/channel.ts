@@ -311,7 +311,7 @@ export class VchanChannel {
    * must have read everything first ({@link outbound} is `ending` until then), and then the channel hangs up.
    */
   end(): void {
-    if (this.closing !== undefined || this.outboundNow !== 'open') return
+    if (this.unusable || this.outboundNow !== 'open') return
     this.outboundNow = 'ending'
     // Order matters: the last prod is out since write(); the reader looks at prod again once it has seen this.
     if (this.parts.endMarks) this.page.publishEnd(END_STATE.ENDED)
@@ -353,11 +353,16 @@ export class VchanChannel {
   /** Tell the peer at once what was read and written in this tick; done anyway when the tick ends. */
   flush(): void {
     this.flushQueued = false
-    if (this.closing === undefined) this.page.payOwed()
+    if (!this.unusable) this.page.payOwed()
+  }
+
+  /** Closed, or its pages were taken away: the substrate itself was closed. */
+  private get unusable(): boolean {
+    return this.closing !== undefined || this.parts.control.closed
   }
 
   private wake(wake: Wake, maySpin: boolean): number {
-    if (this.closing !== undefined) return 0
+    if (this.unusable) return 0
     if (wake === 'event') this.wakeups++
     let micros = 0
     let returned = false
@@ -380,7 +385,7 @@ export class VchanChannel {
   }
 
   private rest(wake: Wake, maySpin: boolean): number {
-    if (this.closing !== undefined) return 0
+    if (this.unusable) return 0
     this.page.payOwed()
     try {
       return this.sleeper.rest(wake, maySpin)
@@ -463,7 +468,7 @@ export class VchanChannel {
   }
 
   private assertOpen(): void {
-    if (this.closing !== undefined) throw this.failure ?? closed(this.peer)
+    if (this.unusable) throw this.failure ?? closed(this.peer)
   }
 
   private assertWritable(): void {
@@ -482,7 +487,7 @@ export class VchanChannel {
 
   private shutDown(): Promise<void> {
     // Order matters: dead and told before anything is taken away; no handler after that; then unmap.
-    this.page.sayDead()
+    if (!this.parts.control.closed) this.page.sayDead()
     this.page.notify()
     this.sleeper.retire()
     const stopped = this.parts.event.close()

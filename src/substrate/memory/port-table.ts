@@ -44,7 +44,8 @@ class MemoryPort implements EventChannel {
 
   /** The kick itself, which outlives close() for an unmap notification. */
   kickRemote(): void {
-    for (let copies = this.#faults.deliveries(); copies > 0; copies--) this.remote?.take(copies > 1)
+    const copies = this.#faults.deliveries()
+    for (let copy = 0; copy < copies; copy++) this.remote?.take(copy > 0)
   }
 
   take(again = false): void {
