@@ -1,5 +1,6 @@
 // The grammar of conduit-cat: options and subcommands, and what is wrong usage of them. What they do is elsewhere.
-import { createRequire } from 'node:module'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { selectBackend } from '../substrate/select.js'
 import { cat } from './cat.js'
@@ -124,6 +125,6 @@ function checkBackend(): void {
 const usageOf = (error: CommanderError): UsageError => new UsageError(error.message.replace(/^error: /, ''))
 
 function packageVersion(): string {
-  const { version } = createRequire(import.meta.url)('conduit-vchan/package.json') as { version: string }
-  return version
+  const path = fileURLToPath(import.meta.resolve('conduit-vchan/package.json'))
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
 }

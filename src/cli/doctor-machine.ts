@@ -1,6 +1,5 @@
 // What `doctor` looks at whatever the backend: Node, the addon, processors and limits.
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { native } from '../native.js'
 import { type Check, failed } from './doctor-check.js'
@@ -25,9 +24,9 @@ export function addonCheck(): Check {
   } catch (error) {
     return failed('addon', error)
   }
-  const { cache } = createRequire(import.meta.url)
-  const path = Object.keys(cache).find((file) => file.endsWith('.node'))
-  return { name: 'addon', state: 'ok', text: `loaded from ${path ?? 'an unknown file'}` }
+  // What is mapped is what runs, wherever it was looked for (proc(5), maps: the path is the last field).
+  const [, path = 'an unknown file'] = /(\/.*conduit[^/]*\.node)$/m.exec(readFileSync('/proc/self/maps', 'utf8')) ?? []
+  return { name: 'addon', state: 'ok', text: `loaded from ${path}` }
 }
 
 export function memoryCheck(): Check {
