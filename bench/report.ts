@@ -48,7 +48,10 @@ function section(workload: WorkloadName, groups: readonly GroupResult[]): string
     { title: 'case', numeric: false },
     { title: 'through', numeric: false },
     ...metrics.flatMap((metric) =>
-      [metric.title, 'least – most', '× unix'].map((text) => ({ title: text, numeric: true })),
+      [metric.title, 'least – most', ...(metric.relative ? ['× unix'] : [])].map((text) => ({
+        title: text,
+        numeric: true,
+      })),
     ),
   ]
   const rows = groups
@@ -59,12 +62,12 @@ function section(workload: WorkloadName, groups: readonly GroupResult[]): string
 
 function row(group: GroupResult, subject: SubjectResult, metrics: readonly Metric[]): string[] {
   const baseline = group.subjects.find(({ label }) => label === BASELINE)
-  const cells = metrics.flatMap(({ key, show }) => {
+  const cells = metrics.flatMap(({ key, show, relative }) => {
     const result = subject.metrics[key]
-    if (result === undefined) return ['failed', '', '']
+    if (result === undefined) return ['failed', '', ...(relative ? [''] : [])]
     const base = baseline?.metrics[key]?.median
     const ratio = base === undefined || base === 0 ? '' : threeDigits(result.median / base)
-    return [show(result.median), `${show(result.min)} – ${show(result.max)}`, ratio]
+    return [show(result.median), `${show(result.min)} – ${show(result.max)}`, ...(relative ? [ratio] : [])]
   })
   return [group.title, subject.label, ...cells]
 }
