@@ -75,12 +75,16 @@ export class NameDirectory {
     }
   }
 
-  /** First come, unless the configuration keeps the name for one domain. Asking again changes nothing. */
+  /** First come, unless the configuration keeps the name for one domain. Asking again mends what is missing. */
   async register(owner: Domid, name: string): Promise<RegistrarAnswer> {
     const keptFor = this.#reserved.get(name)
     if (keptFor === undefined ? isReservedName(name) : keptFor !== owner) return 'EACCES'
     const known = this.#names.get(name)
-    if (known !== undefined) return known.owner === owner ? 'ok' : 'EADDRINUSE'
+    if (known !== undefined && known.owner !== owner) return 'EADDRINUSE'
+    if (known !== undefined) {
+      await Promise.all(this.#writeName(name, owner))
+      return 'ok'
+    }
     if (this.held(owner).names.size >= NAMES_PER_DOMAIN) return 'XENSTORE_QUOTA'
     const record = this.#hold(name, owner)
     try {
@@ -109,8 +113,7 @@ export class NameDirectory {
   async admit(client: Domid, name: string): Promise<RegistrarAnswer> {
     const record = this.#names.get(name)
     if (record === undefined) return 'ENOENT'
-    if (record.clients.has(client)) return 'ok'
-    if (this.held(client).wants.size >= WANTS_PER_DOMAIN) return 'XENSTORE_QUOTA'
+    if (!record.clients.has(client) && this.held(client).wants.size >= WANTS_PER_DOMAIN) return 'XENSTORE_QUOTA'
     await Promise.all(this.#writeClient(name, record, client))
     return 'ok'
   }
@@ -181,7 +184,7 @@ export class NameDirectory {
   }
 
   #writeClient(name: string, record: NameRecord, client: Domid): Promise<void>[] {
-    record.clients.set(client, 0)
+    if (!record.clients.has(client)) record.clients.set(client, 0)
     this.#domain(client).wants.add(name)
     const both = client === record.owner ? [client] : [client, record.owner]
     return this.#makeDirectory(

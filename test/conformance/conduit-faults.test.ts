@@ -372,6 +372,62 @@ describe('the rendezvous among faults', () => {
       })
     }
 
+    for (const who of ['server', 'client'] as const) {
+      it(`of a ${who} that only the store knows of is ECONNRESET, after all that it wrote`, async () => {
+        const clock = new ManualClock()
+        // Time stands still for the one that is taken for dead.
+        const clocks = who === 'server' ? [new ManualClock(), clock] : [clock, new ManualClock()]
+        const [server, client] = [
+          await world.environment({ clock: clocks[0] }),
+          await world.environment({ clock: clocks[1] }),
+        ]
+        const serving = server.createServer()
+        await serving.listen('web')
+        const connection = once(serving, 'connection') as Promise<[ConduitSocket]>
+        const near = await client.connect('web')
+        const [far] = await connection
+        const [dead, left] = who === 'server' ? [far, near] : [near, far]
+        quiet(dead)
+        let error: unknown
+        let received = 0
+        left.pause()
+        left.on('error', (reason) => {
+          error = reason
+        })
+        const closed = new Promise((resolve) => left.once('close', resolve))
+        dead.write(Buffer.alloc(100_000))
+        await turns()
+        await world.dom0.remove(clientPath('web', client.domid))
+        await turns()
+        clock.advance(1000)
+        await turns()
+        expect(left.destroyed, 'with bytes still to be read').to.equal(false)
+        left.on('data', (chunk: Buffer) => {
+          received += chunk.length
+        })
+        left.resume()
+        await eventually(() => received === 100_000)
+        expect(error).to.equal(undefined)
+        clock.advance(1000)
+        await closed
+        expect(isConduitError(error, 'ECONNRESET')).to.equal(true)
+      })
+    }
+
+    it('is not read out of a directory that goes when everything has ended', async () => {
+      const clock = new ManualClock()
+      const [server, client] = [await world.environment({ clock }), await world.environment({ clock })]
+      const received: Promise<string>[] = []
+      await server.createServer((socket) => void received.push(text(socket))).listen('web')
+      const socket = await client.connect('web')
+      socket.end('all of it').resume()
+      await once(socket, 'close')
+      clock.advance(5000)
+      await eventually(async () => !(await world.dom0.exists(clientPath('web', client.domid))))
+      clock.advance(1000)
+      expect(await received[0]).to.equal('all of it')
+    })
+
     it('of a server frees its name for the next', async () => {
       const [first, second, client] = [await world.environment(), await world.environment(), await world.environment()]
       await first.createServer(echo).listen('echo')
@@ -411,6 +467,13 @@ describe('the rendezvous among faults', () => {
       await world.restartStore()
       const answers = await Promise.all(connecting.map(async (one, i) => roundTrip(await one, `${i}`)))
       expect(answers).to.deep.equal(connecting.map((_, i) => `${i}`))
+    })
+
+    it('is nothing to a server whose name somebody removed by hand', async () => {
+      const [server, client] = [await world.environment(), await world.environment()]
+      await server.createServer(echo).listen('echo')
+      await world.dom0.remove('/conduit/echo')
+      expect(await roundTrip(await client.connect('echo', { wait: true }), 'hello')).to.equal('hello')
     })
 
     it('tells a server whose name was taken meanwhile', async () => {
