@@ -15,7 +15,7 @@ import type { RingWriter } from './ring-writer.js'
 import { type ServeOptions, serveParts } from './serve.js'
 import { Sleeper } from './sleeper.js'
 import { SpinPolicy } from './spin-policy.js'
-import { brokenPipe, closed, peerGone } from './vchan-error.js'
+import { brokenPipe, closed, peerGone, vanishedOnTheWay } from './vchan-error.js'
 
 /** A server waiting for its client; in use; closed by this side or failed. */
 export type ChannelState = 'waiting' | 'open' | 'closed'
@@ -401,6 +401,7 @@ export class VchanChannel {
     const awaited = this.status.live === 'awaited'
     try {
       this.status.observe()
+      if (this.status.neverCame) throw vanishedOnTheWay(this.peer)
       if (awaited && this.status.live !== 'awaited') this.arrival.settle()
       if (this.outboundNow === 'ending') this.finishEnding()
     } catch (error) {

@@ -135,6 +135,11 @@ export class ControlPage {
     this.words.store8(this.at.requests, NOTIFY.WRITE)
   }
 
+  /** For a server: whether the client has ever asked to be told or written, which each does at once (`tools/libs/vchan/init.c`). */
+  hasPeerArrived(): boolean {
+    return this.words.load8(this.at.orders) !== 0 || this.words.load32(this.at.peerProd) !== 0
+  }
+
   loadPeerEnd(): number {
     return this.words.load8(this.endMarks + this.at.peerEnd)
   }

@@ -10,6 +10,7 @@ export type Direction = 'open' | 'ended' | 'reset'
 export class PeerStatus {
   live: 'awaited' | 'alive' | 'gone'
   private end: number
+  private vanishedOnTheWay = false
   private readonly page: ControlPage
   private readonly peer: number
   private readonly endMarks: boolean
@@ -47,7 +48,12 @@ export class PeerStatus {
       else if (before !== 'awaited' || byte !== LIVE.AWAITED) this.live = 'gone'
     }
     if (this.end === END_STATE.OPEN) this.observeEnd()
-    else if (before === 'awaited' && this.live !== 'awaited' && this.endMarks) this.observeFirstEnd()
+    else if (before === 'awaited' && this.live !== 'awaited') this.observeArrival()
+  }
+
+  /** The client died on its way: it never said alive, and left no trace of ever having been. */
+  get neverCame(): boolean {
+    return this.vanishedOnTheWay
   }
 
   private observeEnd(): void {
@@ -56,10 +62,15 @@ export class PeerStatus {
     else if (state !== END_STATE.OPEN) throw corrupt(`end state ${state} after ${END_STATE.OPEN}`, this.peer)
   }
 
-  /** A client stores its end state before it says alive; one that has not by now never looks at end marks. */
-  private observeFirstEnd(): void {
-    const state = this.page.loadPeerEnd()
+  /**
+   * A client stores its end state before it says alive; one that has not by now never looks at end marks. A client that is
+   * dead at the first look may have come and gone, or have died before it came: then no field of its is set, and
+   * what looks like a clean end of a peer without end marks is none.
+   */
+  private observeArrival(): void {
+    const state = this.endMarks ? this.page.loadPeerEnd() : END_STATE.UNKNOWN
     if (state > END_STATE.ENDED) throw corrupt(`end state ${state}`, this.peer)
     this.end = state
+    this.vanishedOnTheWay = this.live === 'gone' && state === END_STATE.UNKNOWN && !this.page.hasPeerArrived()
   }
 }

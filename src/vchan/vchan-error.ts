@@ -10,15 +10,32 @@ export function corrupt(what: string, peer: number): ConduitError {
 }
 
 export function closed(peer: number): ConduitError {
-  return new ConduitError('VCHAN_CLOSED', `the channel to domain ${peer} is closed`, { domid: peer })
+  return new ConduitError('VCHAN_CLOSED', `the channel to domain ${peer} is closed`, {
+    domid: peer,
+    hint: 'connect again',
+  })
 }
 
 export function peerGone(peer: number): ConduitError {
-  return new ConduitError('ECONNRESET', `domain ${peer} vanished before it had ended its direction`, { domid: peer })
+  return new ConduitError('ECONNRESET', `domain ${peer} vanished before it had ended its direction`, {
+    domid: peer,
+    hint: 'it died, or destroyed its socket: everything that it had written was delivered',
+  })
+}
+
+/** A client that never said alive: it died between mapping the page and the end of the handshake. */
+export function vanishedOnTheWay(peer: number): ConduitError {
+  return new ConduitError('ECONNRESET', `domain ${peer} vanished while it was connecting`, {
+    domid: peer,
+    hint: 'it died, or gave up: wait for its next attempt',
+  })
 }
 
 export function brokenPipe(peer: number, why: string): ConduitError {
-  return new ConduitError('EPIPE', `write to domain ${peer}: ${why}`, { domid: peer })
+  return new ConduitError('EPIPE', `write to domain ${peer}: ${why}`, {
+    domid: peer,
+    hint: 'nobody will read it: stop writing when the socket ends or closes',
+  })
 }
 
 export function badLayout(why: string, peer: number): ConduitError {

@@ -276,6 +276,38 @@ describe('vchan channel', () => {
     hypervisor.assertClean()
   })
 
+  it('I7: a client that dies before it says alive never came: connected() rejects, it is no clean end', async () => {
+    const hypervisor = new MemoryHypervisor()
+    const domain = hypervisor.createDomain(SERVER)
+    const server = await VchanChannel.serve(domain, CLIENT, { leftBytes: 0, rightBytes: 0 })
+    const connected = rejectionOf(server.connected())
+    const clientDomain = hypervisor.createDomain(CLIENT)
+    const port = await clientDomain.bind(SERVER, server.port)
+    const onUnmap = { byteOffset: OFFSET.CLI_LIVE, port: port.port }
+    const page = await clientDomain.map(SERVER, [server.ringRef], { access: 'rw', onUnmap })
+    page.close()
+    expect(await connected).to.have.property('code', 'ECONNRESET')
+    expect(server.state).to.equal('closed')
+    await Promise.all([port.close(), server.close()])
+    hypervisor.assertClean()
+  })
+
+  it('I7: a peer without end marks that came, wrote nothing and closed before anybody looked did come', async () => {
+    const hypervisor = new MemoryHypervisor({ manual: true })
+    const domain = hypervisor.createDomain(SERVER)
+    const server = await VchanChannel.serve(domain, CLIENT, { leftBytes: 0, rightBytes: 0, endMarks: false })
+    const connected = server.connected()
+    const clientDomain = hypervisor.createDomain(CLIENT)
+    const client = await VchanChannel.connect(clientDomain, SERVER, server.ringRef, server.port)
+    await client.close()
+    await hypervisor.settle()
+    await connected
+    expect(server.read(new Uint8Array(1))).to.equal(0)
+    expect(server.inbound).to.equal('ended')
+    await server.close()
+    hypervisor.assertClean()
+  })
+
   it('I10: a failure at any step of the handshake leaves nothing behind', async () => {
     for (const point of ['share', 'listen'] as const) {
       const hypervisor = new MemoryHypervisor()
