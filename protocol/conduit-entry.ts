@@ -1,6 +1,5 @@
 // What is written under a name's `listen` and beside it: the request of a client, the answer of a
 // server, the two keys of a vchan, the value of a name. Each decoder takes whatever another domain wrote.
-import { z } from 'zod'
 import { parsePort } from './conduit-name.js'
 import { parseDomid } from './conduit-paths.js'
 import { formatRecord, parseRecord } from './s-expression.js'
@@ -25,21 +24,14 @@ export type RendezvousEntry =
 export const RING_BYTES_MIN = 1024
 export const RING_BYTES_MAX = 1 << 20
 
-const decimal = (max: number) =>
-  z
-    .string()
-    .regex(/^[1-9][0-9]{0,9}$/)
-    .transform(Number)
-    .pipe(z.int().max(max))
+/** Strict decimal: no sign, no leading zero, no spaces; undefined when it is none or above `max`. */
+function parseDecimal(text: string, max: number): number | undefined {
+  if (!/^[1-9][0-9]{0,9}$/.test(text)) return undefined
+  const value = Number(text)
+  return value <= max ? value : undefined
+}
 
-const connectFields = z.strictObject({
-  port: z
-    .string()
-    .refine((text) => parsePort(text) === text)
-    .optional(),
-  mode: z.enum(['stream', 'message']),
-  ring: decimal(RING_BYTES_MAX).pipe(z.int().min(RING_BYTES_MIN)).optional(),
-})
+const CONNECT_FIELDS: ReadonlySet<string> = new Set(['port', 'mode', 'ring'])
 const REFUSED = /^refused ([A-Z][A-Z0-9_]{1,31})$/
 
 export function formatConnect(request: ConnectRequest): string {
@@ -56,23 +48,32 @@ export function parseEntry(text: string): RendezvousEntry | undefined {
   if (code !== undefined) return { kind: 'refused', code }
   const record = parseRecord(text)
   if (record?.head !== 'connect') return undefined
-  const { success, data } = connectFields.safeParse(record.fields)
-  if (!success) return undefined
-  return { kind: 'connect', request: { port: data.port, mode: data.mode, ringBytes: data.ring } }
+  const request = parseConnectFields(record.fields)
+  return request && { kind: 'connect', request }
 }
 
-const u32 = decimal(0xffffffff)
+function parseConnectFields(fields: Readonly<Record<string, string>>): ConnectRequest | undefined {
+  const { port, mode, ring } = fields
+  if (Object.keys(fields).some((name) => !CONNECT_FIELDS.has(name))) return undefined
+  if (mode !== 'stream' && mode !== 'message') return undefined
+  if (port !== undefined && parsePort(port) !== port) return undefined
+  const ringBytes = ring === undefined ? undefined : parseDecimal(ring, RING_BYTES_MAX)
+  if (ring !== undefined && (ringBytes === undefined || ringBytes < RING_BYTES_MIN)) return undefined
+  return { port, mode, ringBytes }
+}
+
+const U32_MAX = 0xffffffff
 
 /** Strict decimal, not zero, at most ten digits: a grant reference that can be one. */
 export function parseRingRef(text: string): Gref | undefined {
-  const { success, data } = u32.safeParse(text)
-  return success && isGref(data) ? data : undefined
+  const value = parseDecimal(text, U32_MAX)
+  return value !== undefined && isGref(value) ? value : undefined
 }
 
 /** Strict decimal, not zero, at most ten digits. */
 export function parseEventChannel(text: string): EvtchnPort | undefined {
-  const { success, data } = u32.safeParse(text)
-  return success && isEvtchnPort(data) ? data : undefined
+  const value = parseDecimal(text, U32_MAX)
+  return value !== undefined && isEvtchnPort(value) ? value : undefined
 }
 
 /** The owner of a name, as the registrar wrote it. */

@@ -1,5 +1,4 @@
 // One line of the table of open connections, written by servers for people to read.
-import { z } from 'zod'
 import { parseName, parsePort } from './conduit-name.js'
 import { parseDomid } from './conduit-paths.js'
 import { formatRecord, parseRecord } from './s-expression.js'
@@ -12,30 +11,21 @@ export interface FlowEntry {
   readonly port: string | undefined
 }
 
-const flowFields = z.strictObject({
-  client: z.string().transform((text, context) => {
-    const client = parseDomid(text)
-    if (client !== undefined) return client
-    context.addIssue('no domid')
-    return z.NEVER
-  }),
-  name: z.string().refine((text) => parseName(text) === text),
-  port: z
-    .string()
-    .refine((text) => parsePort(text) === text)
-    .optional(),
-})
+const FLOW_FIELDS: ReadonlySet<string> = new Set(['client', 'name', 'port'])
 
 /** `(established (client 7) (name web) (port http))` */
 export function formatFlow(flow: FlowEntry): string {
   return formatRecord(flow.state, { client: flow.client, name: flow.name, port: flow.port })
 }
 
-/** The flow that `text` spells, or undefined: any server may write anything there. */
-export function parseFlow(text: string): FlowEntry | undefined {
-  const record = parseRecord(text)
+/** The flow that `entry` spells, or undefined: any server may write anything there. */
+export function parseFlow(entry: string): FlowEntry | undefined {
+  const record = parseRecord(entry)
   if (record?.head !== 'established') return undefined
-  const { success, data } = flowFields.safeParse(record.fields)
-  if (!success) return undefined
-  return { state: 'established', client: data.client, name: data.name, port: data.port }
+  const { client: text, name, port } = record.fields
+  const client = text === undefined ? undefined : parseDomid(text)
+  if (client === undefined || name === undefined || parseName(name) !== name) return undefined
+  if (port !== undefined && parsePort(port) !== port) return undefined
+  if (Object.keys(record.fields).some((field) => !FLOW_FIELDS.has(field))) return undefined
+  return { state: 'established', client, name, port }
 }
