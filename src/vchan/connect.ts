@@ -51,8 +51,11 @@ async function mapAll(
     pages.unshift(mapping)
     return ownPayload(mapping.buffer, firstByte(mapping), ring.order)
   }
-  const left = await payload(snapshot.left, 'rw')
-  const right = await payload(snapshot.right, 'r')
+  // Both at once; whatever comes of one, the other is settled before anybody cleans up.
+  const [leftRing, rightRing] = await Promise.allSettled([payload(snapshot.left, 'rw'), payload(snapshot.right, 'r')])
+  if (leftRing.status === 'rejected') throw leftRing.reason
+  if (rightRing.status === 'rejected') throw rightRing.reason
+  const [left, right] = [leftRing.value, rightRing.value]
   const orders = { left: snapshot.left.order, right: snapshot.right.order }
   const endMarks = snapshot.endMarks !== undefined && snapshot.endMarks.server !== END_STATE.UNKNOWN
   const rings = { orders, endMarks, words: controlWords(control), left, right }

@@ -15,6 +15,8 @@ export class RingReader {
   private readonly sliceBytes: number
   private cons: number
   private armed: boolean
+  /** Bytes freed since the writer was last told within a read. */
+  private freed: number
 
   /** `cons` is where reading starts. `armed`: the notify bit is set already, as it is at connect. */
   constructor(
@@ -30,6 +32,7 @@ export class RingReader {
     this.cons = page.loadStart().cons
     this.seen = this.cons
     this.armed = true
+    this.freed = 0
   }
 
   /** Bytes known to be there without another look. */
@@ -62,8 +65,13 @@ export class RingReader {
       this.cons = (this.cons + count) | 0
       this.page.publishCons(this.cons)
       at += count
-      // A writer asleep on a full ring starts again while the rest is copied.
-      if (count === this.sliceBytes) this.page.payOwed()
+      // A writer asleep on a full ring starts again while the rest is copied; woken for every slice it would sleep
+      // again after each.
+      this.freed += count
+      if (this.freed >= this.sizeBytes >>> 1) {
+        this.freed = 0
+        this.page.payOwed()
+      }
     }
     return at - start
   }

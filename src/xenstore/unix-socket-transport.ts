@@ -70,7 +70,7 @@ export function socketTransport(socket: Socket): XenstoreTransport {
   return {
     send: (bytes) => {
       // Buffer.from: net keeps the bytes until the kernel took them, and the caller may change his by then.
-      if (!socket.destroyed) socket.write(Buffer.from(bytes))
+      if (!socket.destroyed) writeInTick(socket, Buffer.from(bytes))
     },
     onData: (receiver) => {
       receive = receiver
@@ -92,6 +92,15 @@ export function socketTransport(socket: Socket): XenstoreTransport {
       socket.destroy()
     },
   }
+}
+
+/** Write; all that is written in one tick goes to the kernel in one call. False when the socket has had enough for now. */
+export function writeInTick(socket: Socket, bytes: Uint8Array): boolean {
+  if (socket.writableCorked === 0) {
+    socket.cork()
+    process.nextTick(() => socket.uncork())
+  }
+  return socket.write(bytes)
 }
 
 function connectError(path: string, cause: NodeJS.ErrnoException): ConduitError {

@@ -2,7 +2,7 @@
 // socket counts as domain 0, as with xenstored: the socket's directory is the gate.
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Domid } from '../../../protocol/xen.js'
-import { checkUnixPath } from '../unix-socket-transport.js'
+import { checkUnixPath, writeInTick } from '../unix-socket-transport.js'
 import type { EmbeddedStore } from './store.js'
 
 const DOMAIN_0 = 0 as Domid
@@ -52,7 +52,7 @@ export function serveSocket(store: EmbeddedStore, domid: Domid, socket: Socket):
   const connection = store.connect(domid, {
     send: (bytes) => {
       // A client that reads no replies is not read from either: neither its requests nor our answers pile up.
-      const more = socket.destroyed || socket.write(bytes)
+      const more = socket.destroyed || writeInTick(socket, bytes)
       if (!more) socket.pause()
       return more
     },
