@@ -2,7 +2,8 @@
 // Ranges are those of the hypervisor's public headers; nothing here touches a device.
 
 declare const brand: unique symbol
-type Branded<Name extends string> = number & { readonly [brand]: Name }
+/** A number of one kind, which no other kind can stand in for. */
+export type Branded<Name extends string> = number & { readonly [brand]: Name }
 
 /** A domain's number, 0…0x7FEF (`xen/include/public/xen.h`, DOMID_FIRST_RESERVED is 0x7FF0). */
 export type Domid = Branded<'domid'>

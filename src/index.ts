@@ -1,7 +1,9 @@
 // The public API of conduit-vchan: re-exports, nothing else.
 export type { ConduitMode } from '../protocol/conduit-entry.js'
 export type { FlowEntry } from '../protocol/conduit-flow.js'
-export type { Domid, EvtchnPort, Gref } from '../protocol/xen.js'
+export type { Branded, Domid, EvtchnPort, Gref } from '../protocol/xen.js'
+export { domid } from '../protocol/xen.js'
+export type { XenstoreAccess } from '../protocol/xenstore-permissions.js'
 export type { Clock, Timer } from './conduit/clock.js'
 export { Conduit, type ConduitOptions } from './conduit/conduit.js'
 export type { ConnectOptions, MessageConnectOptions, StreamConnectOptions } from './conduit/connect-options.js'
@@ -9,6 +11,7 @@ export type { ConnectionOptions } from './conduit/create-connection.js'
 export type { Flow } from './conduit/flows.js'
 export type { NameEntry } from './conduit/names.js'
 export { ConduitServer } from './conduit/server.js'
+export type { ServerSocket } from './conduit/server-connections.js'
 export type {
   ConnectionListener,
   DroppedConnection,
@@ -20,6 +23,27 @@ export type { ConnectTrace } from './conduit/trace.js'
 export { ConduitError, type ConduitErrorCode, type ConduitErrorDetails, ERROR_CODES, isConduitError } from './errors.js'
 export { connect, createConnection, createServer, type EnvironmentOptions, openEnvironment } from './open.js'
 export type { Backend, SubstrateOptions } from './substrate/select.js'
-export type { ChannelCounters } from './vchan/channel.js'
-export { ConduitMessageSocket, type ConduitMessageSocketOptions } from './vchan/message-socket.js'
+export type { ChannelCounters, ChannelState, Outbound, VchanChannel } from './vchan/channel.js'
+export type { Role } from './vchan/control-page.js'
+export type { ControlPageSnapshot, EndMarksSnapshot, RingSnapshot } from './vchan/control-page-snapshot.js'
+export {
+  ConduitMessageSocket,
+  type ConduitMessageSocketEvents,
+  type ConduitMessageSocketOptions,
+} from './vchan/message-socket.js'
+export type { SocketIdentity, SocketReadyState } from './vchan/net-face.js'
+export type { Direction } from './vchan/peer-status.js'
 export { ConduitSocket, type ConduitSocketOptions, type OnReadOptions } from './vchan/socket.js'
+export {
+  type Permission,
+  type RequestOptions,
+  type TransactionOptions,
+  type WatchOptions,
+  XenstoreClient,
+  type XenstoreClientOptions,
+  type XenstoreTransaction,
+  type XenstoreWatch,
+} from './xenstore/client.js'
+export type { Delay } from './xenstore/link.js'
+export type { OpenXenstoreTransport, XenstoreTransport } from './xenstore/transport.js'
+export { unixSocketTransport } from './xenstore/unix-socket-transport.js'

@@ -151,7 +151,7 @@ export class Conduit {
     return listFlows(this.#context.store)
   }
 
-  /** For ConduitServer: where it listens. */
+  /** For ConduitServer: where it listens. @internal */
   attachServer(server: ConduitServer): { readonly context: ConduitContext; readonly listeners: ListenerTable } {
     if (this.#closing !== undefined) throw environmentClosed()
     this.#servers.add(server)
@@ -159,13 +159,13 @@ export class Conduit {
     return { context: this.#context, listeners: this.#listeners }
   }
 
-  /** A channel that is not a socket yet; see {@link bind}. For this package's own sockets. */
+  /** A channel that is not a socket yet; see {@link bind}. For this package's own sockets. @internal */
   async dial(address: Address, options: ConnectOptions): Promise<DialedChannel> {
     if (this.#closing !== undefined) throw environmentClosed()
     return this.#dialer.dial(address, options)
   }
 
-  /** Tie a channel's life to its socket's. */
+  /** Tie a channel's life to its socket's. @internal */
   bind(socket: ConduitSocket | ConduitMessageSocket, dialed: DialedChannel): void {
     if (socket instanceof ConduitSocket) socket.identify(dialed.identity)
     dialed.onPeerLost = (error) => void socket.destroy(error)

@@ -47,7 +47,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   #held = true
   #holding = false
 
-  /** Use createServer(). */
+  /** Use createServer(). @internal */
   constructor(acquire: () => Promise<ConduitLease>, options: ServerOptions, listener?: ConnectionListener) {
     super()
     checkSizes(options)

@@ -100,12 +100,14 @@ export class ConduitSocket extends NetFace {
     return super.pause()
   }
 
+  /** @internal */
   override _read(): void {
     if (this.#onreadPaused) return
     this.#wantsData = true
     this.#pull()
   }
 
+  /** @internal */
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
     const channel = this.channelBelow
     if (channel === undefined) {
@@ -122,11 +124,13 @@ export class ConduitSocket extends NetFace {
     }
   }
 
+  /** @internal */
   override _writev(items: { chunk: Uint8Array; encoding: BufferEncoding }[], callback: Callback): void {
     this.#parked = { chunks: items.map(({ chunk }) => chunk), callback, index: 0, offset: 0 }
     this.#unpark()
   }
 
+  /** @internal */
   override _final(callback: Callback): void {
     const channel = this.channelBelow
     this.#finalCallback = callback
@@ -135,6 +139,7 @@ export class ConduitSocket extends NetFace {
     this.#finish()
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: Callback): void {
     this.stopTimer()
     const channel = this.channelBelow
