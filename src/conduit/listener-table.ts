@@ -31,8 +31,7 @@ export class ListenerTable {
     handler: PortHandler,
     signal: AbortSignal,
   ): Promise<ListenHandle> {
-    const entry = await this.#entry(name, signal)
-    entry.handles++
+    const entry = await this.#hold(name, signal)
     let listener: Listener
     try {
       listener = await entry.listener
@@ -58,15 +57,18 @@ export class ListenerTable {
   }
 
   /** A name that is just being given back has to be gone before it can be asked for again. */
-  async #entry(name: string, signal: AbortSignal): Promise<Entry> {
-    for (;;) {
-      const known = this.#entries.get(name)
-      if (known?.closed === undefined && known !== undefined) return known
-      if (known === undefined) break
-      await known.closed
+  async #hold(name: string, signal: AbortSignal): Promise<Entry> {
+    let entry = this.#entries.get(name)
+    while (entry?.closed !== undefined) {
+      await entry.closed
+      entry = this.#entries.get(name)
     }
-    const entry: Entry = { listener: Listener.open(this.#context, name, signal), handles: 0, closed: undefined }
-    this.#entries.set(name, entry)
+    if (entry === undefined) {
+      entry = { listener: Listener.open(this.#context, name, signal), handles: 0, closed: undefined }
+      this.#entries.set(name, entry)
+    }
+    // Without a pause since the look at `closed`: the last holder may be leaving in this very turn.
+    entry.handles++
     return entry
   }
 

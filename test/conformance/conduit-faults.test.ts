@@ -5,6 +5,7 @@ import { clientPath, mailboxPath } from '../../protocol/conduit.js'
 import type { Domid } from '../../protocol/xen.js'
 import type { Conduit } from '../../src/conduit/conduit.js'
 import { isConduitError } from '../../src/errors.js'
+import type { Substrate } from '../../src/substrate/substrate.js'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
 import { eventually, turns } from '../support/eventually.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -40,6 +41,16 @@ describe('the rendezvous among faults', () => {
     world = await MemoryWorld.start()
   })
   afterEach(() => world.close())
+
+  /** Nothing mapped, shared or bound any more. */
+  const isClean = (): boolean => {
+    try {
+      world.hypervisor.assertClean()
+      return true
+    } catch {
+      return false
+    }
+  }
 
   /** A domain that speaks the protocol by hand. */
   const guest = async (): Promise<Guest> => {
@@ -139,14 +150,7 @@ describe('the rendezvous among faults', () => {
       await hostile.store.close()
       world.kill(hostile.domid)
       await eventually(async () => (await world.leftovers()).every((path) => !path.includes(ID)))
-      await eventually(() => {
-        try {
-          world.hypervisor.assertClean()
-          return true
-        } catch {
-          return false
-        }
-      })
+      await eventually(isClean)
     })
 
     it('goes on when a client has lost its directory for filling it', async () => {
@@ -525,6 +529,41 @@ describe('the rendezvous among faults', () => {
     })
   }
 
+  it('an abort while the pages are being mapped unmaps them when they come', async () => {
+    let reached: () => void = () => undefined
+    let goOn: () => void = () => undefined
+    const mapping = new Promise<void>((resolve) => {
+      reached = resolve
+    })
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const domain = world.domain()
+    const slow: Substrate = Object.create(domain, {
+      domid: { get: () => domain.domid },
+      xenstore: { value: () => domain.xenstore() },
+      bind: { value: domain.bind.bind(domain) },
+      close: { value: () => domain.close() },
+      map: {
+        value: async (...args: Parameters<Substrate['map']>) => {
+          reached()
+          await gate
+          return domain.map(...args)
+        },
+      },
+    })
+    const [server, client] = [await world.environment(), await world.environment({ substrate: slow })]
+    await server.createServer(echo).listen('echo')
+    const controller = new AbortController()
+    const connecting = client.connect('echo', { signal: controller.signal }).catch((reason: unknown) => reason)
+    await mapping
+    const reason = new Error('enough')
+    controller.abort(reason)
+    expect(await connecting).to.equal(reason)
+    goOn()
+    await eventually(isClean)
+  })
+
   it('an abort at any turn of a connect leaves nothing', async () => {
     const [server, client] = [await world.environment(), await world.environment()]
     await server.createServer(echo).listen('echo')
@@ -541,5 +580,6 @@ describe('the rendezvous among faults', () => {
       await outcome
     }
     await eventually(async () => (await world.leftovers()).every((path) => !/[0-9a-f]{12}$/.test(path)))
+    await eventually(isClean)
   })
 })

@@ -281,6 +281,19 @@ export function describeRendezvous(title: string, startWorld: () => Promise<Cond
         }
       })
 
+      it('waits for a name that this domain is just giving back', async () => {
+        let serving = server.createServer(echo)
+        await serving.listen('echo')
+        for (let turn = 0; turn < 10; turn++) {
+          const closing = serving.close()
+          await turns(turn)
+          serving = server.createServer(echo)
+          await serving.listen('echo')
+          await closing
+          expect(await roundTrip(await client.connect('echo'), 'hello')).to.equal('hello')
+        }
+      })
+
       it('emits an error for who listens for it, and rejects all the same', async () => {
         await client.createServer().listen('echo')
         const serving = server.createServer()
