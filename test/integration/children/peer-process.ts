@@ -88,10 +88,11 @@ async function carryOut(command: PeerCommand): Promise<unknown> {
 }
 
 process.on('message', async ({ id, command }: { id: number; command: PeerCommand }) => {
-  try {
-    process.send!({ id, done: await carryOut(command) })
-  } catch (error) {
-    process.send!({ id, failed: (error as { code?: string }).code ?? String(error) })
-  }
-  if (command.do === 'leave') process.disconnect()
+  const answer = await carryOut(command).then(
+    (done) => ({ id, done }),
+    (error: Error & { code?: string }) => ({ id, failed: error.code ?? error.message }),
+  )
+  process.send!(answer, () => {
+    if (command.do === 'leave') process.disconnect()
+  })
 })
