@@ -101,7 +101,7 @@ export class Sleeper {
     if (micros > 0 && this.spins === true) return this.startSpin(micros)
     if (this.arm(this.wants)) return -1
     // A sleep after a spin in vain says nothing: the spin was the test.
-    if (wake !== 'idle') this.asleepSince = performance.now()
+    if (wake !== 'idle') this.fallAsleep()
     return micros > 0 ? this.startSpin(micros) : 0
   }
 
@@ -123,7 +123,7 @@ export class Sleeper {
     if (this.inWake) return false
     if (!this.spinning) {
       const moved = this.arm(what)
-      if (!moved) this.asleepSince = performance.now()
+      if (!moved) this.fallAsleep()
       return moved
     }
     this.startSpin(0)
@@ -135,6 +135,10 @@ export class Sleeper {
     const space = (what & SPACE) !== 0 && this.writer.arm()
     if (data || space) this.lateLooks++
     return data || space
+  }
+
+  private fallAsleep(): void {
+    if (this.spin.adapts) this.asleepSince = performance.now()
   }
 
   /** A sleep that was hardly longer than the wake-up itself: spinning would have met the peer. */

@@ -32,6 +32,11 @@ export class SpinPolicy {
     this.fixed = onlyOneCpu ? 0 : micros
   }
 
+  /** Whether it learns; a number that was asked for stays. */
+  get adapts(): boolean {
+    return this.fixed === undefined
+  }
+
   /** Microseconds to spin now; 0 to sleep. */
   micros(): number {
     if (this.fixed !== undefined) return this.fixed
