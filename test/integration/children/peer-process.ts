@@ -18,6 +18,9 @@ export type PeerCommand =
   | { do: 'echo'; name: string }
   /** Connect and have one line echoed. */
   | { do: 'line'; name: string; line: string }
+  /** The same as soon as somebody holds the name. */
+  | { do: 'wait for line'; name: string; line: string }
+  | { do: 'domid' }
   /** Connections one after the other, each with a line echoed; then collect garbage. */
   | { do: 'sequence'; name: string; count: number }
   | { do: 'collect' }
@@ -64,6 +67,10 @@ async function carryOut(command: PeerCommand): Promise<unknown> {
       })
     case 'line':
       return echoLine(await conduit.connect(command.name), command.line)
+    case 'wait for line':
+      return echoLine(await conduit.connect(command.name, { wait: true }), command.line)
+    case 'domid':
+      return conduit.domid
     case 'sequence':
       for (let run = 0; run < command.count; run++) {
         await echoLine(await conduit.connect(command.name), `line ${runs++}\n`)
