@@ -32,7 +32,7 @@ export class PeerStatus {
   get direction(): Direction {
     if (this.end === END_STATE.ENDED) return 'ended'
     if (this.live !== 'gone') return 'open'
-    return this.end === END_STATE.OPEN ? 'reset' : 'ended'
+    return this.end === END_STATE.OPEN || this.vanishedOnTheWay ? 'reset' : 'ended'
   }
 
   /**
