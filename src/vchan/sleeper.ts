@@ -1,5 +1,5 @@
 // Before the event loop may sleep on a channel: spin where it pays, else ask the peer to tell and look once more.
-// No lost wake-up rests on this file (protocol/vchan.md I5). It moves no bytes and knows nothing of ends.
+// That no wake-up is lost (protocol/vchan.md I5) rests on this file. It moves no bytes and knows nothing of ends.
 import type { EventChannel, Pages, Wake } from '../substrate/substrate.js'
 import { forgetActivity, isAlone, noteActivity } from './activity.js'
 import type { ControlPage } from './control-page.js'
