@@ -1,6 +1,7 @@
 // The addon's entry: what it exports, and what happens when a JavaScript environment ends. It maps pages, polls
 // and passes descriptors. Knows nothing of rings, names or xenstore.
 #include <napi.h>
+#include <unistd.h>
 
 #include "environment.h"
 #include "fd_watcher.h"
@@ -32,6 +33,9 @@ void OnEnvironmentEnd(napi_async_cleanup_hook_handle hook, void* data) {
   auto* cleanup = new Cleanup{hook, environment->watches.size() + 1};
   const auto watches = environment->watches;
   for (Watch* watch : watches) CloseWatch(watch, Finish, cleanup);
+  // SAFETY: after the polls, which have let go of their descriptors, and before anybody can reuse the numbers.
+  for (int fd : environment->files) close(fd);
+  environment->files.clear();
   Finish(cleanup);
 }
 

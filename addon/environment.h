@@ -15,6 +15,14 @@ struct Environment {
   // Live pages and polls, for the cleanup hook.
   std::unordered_set<Mapping*> mappings;
   std::unordered_set<Watch*> watches;
+  // Descriptors handed to JavaScript and not closed yet. They are the process's, which a worker's end leaves alive:
+  // what the worker held open would stay open, and its peers would never see it hang up.
+  std::unordered_set<int> files;
+
+  int Own(int fd) {
+    files.insert(fd);
+    return fd;
+  }
 
   static Environment* Of(Napi::Env env) { return env.GetInstanceData<Environment>(); }
 };

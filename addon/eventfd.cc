@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "environment.h"
 #include "errno_error.h"
 #include "functions.h"
 
@@ -13,9 +14,10 @@ namespace {
 
 // eventfdCreate(): fd, non-blocking
 Napi::Value EventfdCreate(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
   const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) throw ErrnoError(info.Env(), "eventfd", errno);
-  return Napi::Number::New(info.Env(), fd);
+  if (fd < 0) throw ErrnoError(env, "eventfd", errno);
+  return Napi::Number::New(env, Environment::Of(env)->Own(fd));
 }
 
 // eventfdNotify(fd: number): void. EAGAIN, a full counter, means that the other side has yet to look: delivered.

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "environment.h"
 #include "errno_error.h"
 #include "functions.h"
 
@@ -33,7 +34,7 @@ Napi::Value MemfdCreate(const Napi::CallbackInfo& info) {
     close(fd);
     throw ErrnoError(env, "ftruncate", error);
   }
-  return Napi::Number::New(env, fd);
+  return Napi::Number::New(env, Environment::Of(env)->Own(fd));
 }
 
 // sealedBytes(fd: number): size of the file; throws EPERM when it could shrink under a mapping

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "environment.h"
 #include "errno_error.h"
 #include "functions.h"
 
@@ -39,7 +40,7 @@ Napi::Value UnixListen(const Napi::CallbackInfo& info) {
     close(fd);
     throw ErrnoError(env, "bind", error);
   }
-  return Napi::Number::New(env, fd);
+  return Napi::Number::New(env, Environment::Of(env)->Own(fd));
 }
 
 // unixConnect(path: string): fd. EAGAIN when the listener's queue is full.
@@ -53,14 +54,15 @@ Napi::Value UnixConnect(const Napi::CallbackInfo& info) {
     close(fd);
     throw ErrnoError(env, "connect", error);
   }
-  return Napi::Number::New(env, fd);
+  return Napi::Number::New(env, Environment::Of(env)->Own(fd));
 }
 
 // unixAccept(fd: number): fd, or -1 when nobody waits
 Napi::Value UnixAccept(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
   const int fd = accept4(info[0].As<Napi::Number>().Int32Value(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) throw ErrnoError(info.Env(), "accept4", errno);
-  return Napi::Number::New(info.Env(), fd);
+  if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) throw ErrnoError(env, "accept4", errno);
+  return Napi::Number::New(env, fd < 0 ? -1 : Environment::Of(env)->Own(fd));
 }
 
 // socketPair(stream: boolean): [fd, fd]
@@ -70,8 +72,7 @@ Napi::Value SocketPair(const Napi::CallbackInfo& info) {
   int fds[2];
   if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) throw ErrnoError(env, "socketpair", errno);
   Napi::Array pair = Napi::Array::New(env, 2);
-  pair.Set(0u, Napi::Number::New(env, fds[0]));
-  pair.Set(1u, Napi::Number::New(env, fds[1]));
+  for (uint32_t i = 0; i < 2; i++) pair.Set(i, Napi::Number::New(env, Environment::Of(env)->Own(fds[i])));
   return pair;
 }
 
@@ -137,7 +138,7 @@ Napi::Value ReceiveMessage(const Napi::CallbackInfo& info) {
     throw ErrnoError(env, "recvmsg", EMSGSIZE);
   }
   Napi::Array list = Napi::Array::New(env, fds.size());
-  for (uint32_t i = 0; i < fds.size(); i++) list.Set(i, Napi::Number::New(env, fds[i]));
+  for (uint32_t i = 0; i < fds.size(); i++) list.Set(i, Napi::Number::New(env, Environment::Of(env)->Own(fds[i])));
   Napi::Object result = Napi::Object::New(env);
   result.Set("bytes", Napi::Number::New(env, static_cast<double>(received)));
   result.Set("fds", list);

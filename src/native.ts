@@ -54,6 +54,8 @@ export interface Native {
   tryLock(fd: number): boolean
   duplicate(fd: number): number
   closeFd(fd: number): void
+  /** Whoever takes the descriptor over closes it: the end of this environment does not. */
+  releaseFd(fd: number): void
 }
 
 /** The folder that holds package.json, whether this file runs from dist/ or from an installed package. */

@@ -65,7 +65,10 @@ async function main(directory: string): Promise<void> {
     store: {
       introduceDomain: (id) => store.introduceDomain(id),
       domainDied: (id) => store.domainDied(id),
-      serve: (id, fd) => serveSocket(store, id, new Socket({ fd, readable: true, writable: true })),
+      serve: (id, fd) => {
+        native().releaseFd(fd)
+        serveSocket(store, id, new Socket({ fd, readable: true, writable: true }))
+      },
     },
     nextDomid,
     reserveDomids: (below) => writeFileSync(domidPath, String(below)),

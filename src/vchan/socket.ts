@@ -308,12 +308,15 @@ export class ConduitSocket extends NetFace {
     parked.callback()
   }
 
-  /** A reader still gets what the peer wrote before it went; only then does the write fail. */
+  /**
+   * A reader still gets what the peer wrote before it went; only then does the socket fail, with this error. Until
+   * then writes are dropped rather than held: a pipe that waits for one would never read on.
+   */
   #writeFailed(error: Error, parked: Parked): void {
     const channel = this.channelBelow
     if (channel?.error === undefined && channel?.state !== 'closed' && this.#hasUnread()) {
-      this.#parked = parked
       this.#doom ??= error
+      parked.callback()
     } else {
       parked.callback(error)
     }
@@ -342,6 +345,8 @@ export class ConduitSocket extends NetFace {
     const channel = this.channelBelow
     const callback = this.#finalCallback
     if (channel === undefined || callback === undefined || channel.outbound !== 'ended') return
+    // What was dropped was not delivered: no `finish` before the error.
+    if (this.#doom !== undefined) return
     this.#finalCallback = undefined
     if (channel.lostBytes === 0) callback()
     else callback(brokenPipe(channel.peer, `it closed without reading the last ${channel.lostBytes} bytes`))

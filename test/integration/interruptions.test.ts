@@ -108,6 +108,19 @@ describe('interruptions', () => {
       for (const line of answers) expect(line).to.match(/^from \d+$/)
       await nothingIsLeft('end')
     })
+
+    it('process.exit in the middle of a transfer resets the connection and leaves nothing', async () => {
+      const codes = await Promise.all(startAll('exit').map((worker) => once(worker, 'exit')))
+      expect(codes).to.deep.equal(Array.from({ length: WORKERS }, () => [0]))
+      await nothingIsLeft('ECONNRESET')
+    })
+
+    it('terminate() in the middle of a transfer resets the connection and leaves nothing', async () => {
+      const workers = startAll('flow')
+      await Promise.all(workers.map((worker) => once(worker, 'message')))
+      await Promise.all(workers.map((worker) => worker.terminate()))
+      await nothingIsLeft('ECONNRESET')
+    })
   })
 
   it('a killed hypervisor costs open connections nothing, and the name is found again', async () => {

@@ -37,6 +37,36 @@ describe('ConduitSocket', () => {
     hypervisor.assertClean()
   })
 
+  it('I6: an echo whose peer dies while nothing more fits either way reads on to the reset, and does not wait for ever', async () => {
+    const { server, client, hypervisor } = await socketPair()
+    let echoed = 0
+    server.on('data', (chunk: Buffer) => {
+      echoed += chunk.length
+    })
+    server.pipe(server)
+    const failed = once(server, 'error')
+    // Not once(): that would reject with the error.
+    const closed = new Promise((resolve) => server.once('close', resolve))
+    // The client never reads: its writes fill one ring, their echo the other, and then everything stands still.
+    client.pause()
+    client.on('error', () => {})
+    const bytes = pattern(200_000)
+    client.write(bytes)
+    let before = -1
+    while (echoed !== before || echoed === 0) {
+      before = echoed
+      for (let turns = 0; turns < 20; turns++) await turn()
+    }
+    const written = client.channel!.bytesWritten
+    expect(written).to.be.lessThan(bytes.length)
+    hypervisor.kill(CLIENT)
+    expect((await failed)[0]).to.have.property('code', 'ECONNRESET')
+    expect(await closed).to.equal(true)
+    expect(echoed).to.equal(written)
+    client.destroy()
+    hypervisor.assertClean()
+  })
+
   it('moves more than the rings hold in both directions at once', async () => {
     const { server, client, hypervisor } = await socketPair()
     const bytes = pattern(1_000_003)

@@ -148,6 +148,7 @@ export class LocalSubstrate implements Substrate {
 
   async xenstore(): Promise<XenstoreTransport> {
     const { fds } = await this.#ask(ControlType.XENSTORE, [], [])
+    native().releaseFd(fds[0]!)
     return socketTransport(new Socket({ fd: fds[0]!, readable: true, writable: true }))
   }
 
