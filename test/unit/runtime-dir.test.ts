@@ -61,6 +61,11 @@ describe('local: runtime directory', () => {
     expect(refusal(long)).to.contain('too long').and.to.contain(long)
   })
 
+  it('refuses a place where no folder can be made, rather than trying for ever', () => {
+    expect(refusal('/proc/conduit-test')).to.contain('cannot be made')
+    expect(refusal('/proc/conduit-test/deep/er')).to.contain('cannot be made')
+  })
+
   it('refuses a relative path', () => {
     expect(refusal('conduit')).to.contain('not an absolute path')
   })

@@ -1,7 +1,7 @@
 // Where a user's local hypervisor and its clients meet: one private folder a user. Makes it and refuses one
 // that somebody else could have prepared.
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { CONTROL_SOCKET_NAME } from '../../../protocol/local-control.js'
 import { ConduitError } from '../../errors.js'
 
@@ -15,6 +15,23 @@ export function runtimeDirectory(environment: NodeJS.ProcessEnv = process.env): 
   if (environment.CONDUIT_RUNTIME_DIR) return environment.CONDUIT_RUNTIME_DIR
   if (environment.XDG_RUNTIME_DIR) return join(environment.XDG_RUNTIME_DIR, 'conduit')
   return `/tmp/conduit-${process.getuid!()}`
+}
+
+/**
+ * Make a folder and those above it; false when it was there. Not mkdirSync's `recursive`, which never returns where a file
+ * system such as /proc answers ENOENT although the parent exists (Node 20).
+ */
+function makeFolder(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    if (code !== 'ENOENT' || dirname(path) === path || !makeFolder(dirname(path))) throw error
+    mkdirSync(path, { mode: 0o700 })
+    return true
+  }
 }
 
 /**
@@ -35,7 +52,7 @@ export function prepareRuntimeDirectory(directory: string): string {
     refuse(`is too long: a socket in it needs ${longest} bytes, ${MAX_SOCKET_PATH_BYTES} are allowed`)
   }
   try {
-    if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(directory, 0o700)
+    if (makeFolder(directory)) chmodSync(directory, 0o700)
   } catch (cause) {
     refuse(`cannot be made: ${(cause as Error).message}`, cause)
   }
