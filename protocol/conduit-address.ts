@@ -1,6 +1,6 @@
 // Addresses that a program can connect to or listen on: `name`, `name:port`, `vchan://name`,
 // `vchan://name/port`, `vchan://DOMID/PORT`. Pure text to value; nothing is looked up.
-import { isDirectPort, NAME_RULE, PORT_RULE, parseName, parsePort } from './conduit-name.js'
+import { isDirectPort, isReservedName, NAME_RULE, PORT_RULE, parseName, parsePort } from './conduit-name.js'
 import { type Domid, isDomid } from './xen.js'
 
 /** Found through /conduit. Without a port: the server that takes every port of the name. */
@@ -63,7 +63,10 @@ function vchanAddress(rest: string): Address | AddressProblem {
 function nameAddress(text: string, separator: number): Address | AddressProblem {
   const nameText = separator < 0 ? text : text.slice(0, separator)
   const name = parseName(nameText)
-  if (name === undefined) return named(`${JSON.stringify(nameText)} cannot be a name`, NAME_RULE)
+  if (name === undefined) {
+    const reserved = isReservedName(nameText.toLowerCase())
+    return named(`${JSON.stringify(nameText)} ${reserved ? 'is reserved' : 'cannot be a name'}`, NAME_RULE)
+  }
   if (separator < 0) return { kind: 'name', name, port: undefined }
   const portText = text.slice(separator + 1)
   const port = parsePort(portText)

@@ -4,15 +4,17 @@ import { systemClock } from './conduit/clock.js'
 import { Conduit, type ConduitOptions } from './conduit/conduit.js'
 import {
   addressOf,
+  CONNECT_TIMEOUT_MS,
   type ConnectOptions,
   type MessageConnectOptions,
   type StreamConnectOptions,
 } from './conduit/connect-options.js'
 import { type ConnectionOptions, createConnectionIn } from './conduit/create-connection.js'
-import { untilAborted } from './conduit/deadline.js'
+import { startDeadline, untilAborted } from './conduit/deadline.js'
 import { ConduitServer } from './conduit/server.js'
 import type { ConnectionListener, ServerOptions } from './conduit/server-options.js'
 import { SharedConduit } from './conduit/shared-conduit.js'
+import { ConduitError } from './errors.js'
 import { openSubstrate, type SubstrateOptions } from './substrate/select.js'
 import type { Substrate } from './substrate/substrate.js'
 import type { ConduitMessageSocket } from './vchan/message-socket.js'
@@ -70,12 +72,22 @@ export async function connect(
   addressOf(address)
   options.signal?.throwIfAborted()
   const leased = shared.acquire()
-  const { conduit, release } = await (options.signal === undefined
-    ? leased
-    : untilAborted(leased, options.signal).catch((error: unknown) => {
-        leased.then((lease) => lease.release()).catch(() => undefined)
-        throw error
-      }))
+  const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS
+  const limit = startDeadline(systemClock, {
+    signal: options.signal,
+    timeoutMs,
+    onTimeout: () =>
+      new ConduitError('ETIMEDOUT', `connect to ${address}: waited ${timeoutMs} ms for the local hypervisor`, {
+        endpoint: address,
+        hint: 'it is stopped or hangs: continue or end that process, or set CONDUIT_RUNTIME_DIR',
+      }),
+  })
+  const { conduit, release } = await untilAborted(leased, limit.signal)
+    .catch((error: unknown) => {
+      leased.then((lease) => lease.release()).catch(() => undefined)
+      throw error
+    })
+    .finally(() => limit.clear())
   try {
     const socket = await conduit.connect(address, options)
     socket.once('close', release)

@@ -43,7 +43,7 @@ export async function cat(options: CatOptions): Promise<number> {
 }
 
 async function work(parts: Omit<CatSession, 'conduit'>): Promise<number> {
-  const conduit = await openEnvironment({ signal: parts.signal })
+  const conduit = await openEnvironment({ signal: parts.signal, attachTimeoutMs: parts.options.waitMs })
   try {
     const session = { ...parts, conduit }
     if (parts.options.listen) return await listen(session)

@@ -15,6 +15,9 @@ export interface ExecOptions {
   readonly idleMs?: number | undefined
 }
 
+/** How long a command may take to end after SIGTERM. */
+const GRACE_MS = 400
+
 /**
  * Run `sh -c command` on the connection; resolves with its exit status, 128 + n when a signal ended it.
  * @throws ConduitError ECONNRESET, EPIPE, … when the connection failed first; the signal's reason
@@ -44,19 +47,24 @@ export async function execOn(socket: ConduitSocket, options: ExecOptions): Promi
     const [status, endedBy] = await ended
     return endedBy === null ? (status ?? 0) : signalStatus(endedBy)
   } catch (error) {
-    stop(child)
+    stop(child, 'SIGTERM')
     child.stdin.destroy()
     child.stdout.destroy()
+    const grace = setTimeout(() => stop(child, 'SIGKILL'), GRACE_MS)
     await ended
+    clearTimeout(grace)
+    // The shell may have gone and left somebody of its group.
+    stop(child, 'SIGKILL')
     throw error
   }
 }
 
-function stop(child: ChildProcess): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+/** Signal the command's whole process group. */
+function stop(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return
   try {
-    process.kill(-child.pid, 'SIGTERM')
+    process.kill(-child.pid, signal)
   } catch {
-    // It ended just now.
+    // Nobody of the group is left.
   }
 }

@@ -18,6 +18,8 @@ const NODES_PER_DOMAIN = 10_000
 const GRACE_MS = 300
 /** How long it stays after the last client: the next command of a script finds it warm. */
 const LINGER_MS = 150
+/** How long it takes nobody in after it ran out of descriptors. */
+const ACCEPT_PAUSE_MS = 100
 /** The registrar's connection to the store. */
 const OWN_CONNECTIONS = 1
 
@@ -78,7 +80,13 @@ async function main(directory: string): Promise<void> {
 
   const listener = native().unixListen(controlPath)
   const watcher = new (native().FdWatcher)(listener, false, () => {
-    for (let fd = native().unixAccept(listener); fd >= 0; fd = native().unixAccept(listener)) hypervisor.accept(fd)
+    try {
+      for (let fd = native().unixAccept(listener); fd >= 0; fd = native().unixAccept(listener)) hypervisor.accept(fd)
+    } catch {
+      // Out of descriptors: those who wait in the queue are let in when others have left.
+      watcher.start(0)
+      setTimeout(() => watcher.start(PollEvent.READABLE), ACCEPT_PAUSE_MS)
+    }
     return 0
   })
   watcher.ref()

@@ -2,6 +2,7 @@
 // the names and no more than its own connections. Starts no local hypervisor: where none runs, there is nothing to see.
 import { join } from 'node:path'
 import { XENSTORE_SOCKET_NAME } from '../../protocol/local-control.js'
+import { untilAborted } from '../conduit/deadline.js'
 import { listFlows } from '../conduit/flows.js'
 import { listNames } from '../conduit/names.js'
 import { ConduitError, type Flow, isConduitError, type NameEntry } from '../index.js'
@@ -16,13 +17,17 @@ export interface StoreView {
   readonly flows: readonly Flow[]
 }
 
+/** A store that has not answered by then is stopped or hangs. */
+const LOOK_TIMEOUT_MS = 3000
+
 const NOBODY: StoreView = { names: [], flows: [] }
 
 /** A connection to the local store, or undefined when no hypervisor runs. Close it. */
 export async function openLocalStore(directory: string = runtimeDirectory()): Promise<XenstoreClient | undefined> {
   const open = unixSocketTransport(join(directory, XENSTORE_SOCKET_NAME))
   try {
-    return await XenstoreClient.open(open, { reconnect: false })
+    const opened = XenstoreClient.open(open, { reconnect: false })
+    return await untilAborted(opened, AbortSignal.timeout(LOOK_TIMEOUT_MS))
   } catch (error) {
     if (isConduitError(error, 'ENOENT') || isConduitError(error, 'ECONNREFUSED')) return undefined
     throw error
@@ -40,11 +45,18 @@ export async function viewStore(): Promise<StoreView> {
   if (store === undefined) return NOBODY
   store.ref()
   try {
-    return await readView(store)
+    return await untilAborted(readView(store), AbortSignal.timeout(LOOK_TIMEOUT_MS)).catch(explainTimeout)
   } finally {
     store.unref()
     await store.close()
   }
+}
+
+function explainTimeout(error: unknown): never {
+  if ((error as Error).name !== 'TimeoutError') throw error
+  throw new ConduitError('ETIMEDOUT', `the local store has not answered for ${LOOK_TIMEOUT_MS} ms`, {
+    hint: 'the local hypervisor is stopped or hangs: continue or end that process',
+  })
 }
 
 export async function readView(store: XenstoreClient): Promise<StoreView> {

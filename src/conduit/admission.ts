@@ -110,7 +110,7 @@ export class Admission {
       if (!isConduitError(error, 'ENOENT')) throw error
       throw new ConduitError('ENOENT', `nobody holds the name ${JSON.stringify(this.#name)}`, {
         endpoint: this.#name,
-        hint: 'start the server first, or wait for it with wait: true; conduit-cat ls shows the names there are',
+        hint: 'start the server first, or wait for it (wait: true, conduit-cat --wait); conduit-cat ls shows the names there are',
       })
     })
     const server = parseOwner(text)

@@ -44,6 +44,11 @@ export function addressOf(text: unknown): Address {
   throw new ConduitError(code, problem, { endpoint: text.slice(0, 256), hint })
 }
 
+/** How long connecting may take unless it is said otherwise. */
+export const CONNECT_TIMEOUT_MS = 10_000
+/** Longest delay of a timer: node fires a longer one at once (lib/internal/timers.js, TIMEOUT_MAX). */
+export const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
 /** @throws TypeError, RangeError */
 export function checkMode(mode: unknown): ConduitMode {
   if (mode === undefined || mode === 'stream') return 'stream'

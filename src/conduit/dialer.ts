@@ -2,7 +2,14 @@
 import { type Address, formatAddress } from '../../protocol/conduit.js'
 import { ConduitError } from '../errors.js'
 import type { SocketIdentity } from '../vchan/net-face.js'
-import { type ConnectOptions, checkMode, checkNumber, checkSizes } from './connect-options.js'
+import {
+  CONNECT_TIMEOUT_MS,
+  type ConnectOptions,
+  checkMode,
+  checkNumber,
+  checkSizes,
+  TIMEOUT_MS_MAX,
+} from './connect-options.js'
 import type { Connector } from './connector.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { type Deadline, startDeadline } from './deadline.js'
@@ -16,8 +23,6 @@ export interface DialedChannel extends OpenConnection {
   /** Call once when the channel is closed. */
   readonly done: () => void
 }
-
-const CONNECT_TIMEOUT_MS = 10_000
 
 export class Dialer {
   readonly #context: ConduitContext
@@ -33,7 +38,7 @@ export class Dialer {
   async dial(address: Address, options: ConnectOptions): Promise<DialedChannel> {
     checkMode(options.mode)
     checkSizes(options)
-    checkNumber('timeoutMs', options.timeoutMs, 0, Number.MAX_SAFE_INTEGER)
+    checkNumber('timeoutMs', options.timeoutMs, 0, TIMEOUT_MS_MAX)
     const trace: ConnectTrace = { address: formatAddress(address), step: '' }
     return traceConnect(trace, () => this.#dialWithin(address, options, trace))
   }
@@ -52,7 +57,7 @@ export class Dialer {
       onTimeout: () =>
         new ConduitError('ETIMEDOUT', `connect to ${trace.address}: waited ${timeoutMs} ms for ${trace.step}`, {
           endpoint: trace.address,
-          hint: 'is the other side stopped or overloaded? timeoutMs sets the limit, 0 takes it away',
+          hint: 'is the other side stopped or overloaded? timeoutMs (conduit-cat -w) sets the limit',
         }),
     })
     store.ref()

@@ -66,7 +66,7 @@ async function waitForKeys(
     throw new ConduitError('ENOENT', `nobody serves ${formatAddress(address)} to this domain`, {
       endpoint: formatAddress(address),
       domid: address.domid,
-      hint: `the server must offer the port to domain ${ownDomid(context)}; or wait for it with wait: true`,
+      hint: `the server must offer the port to domain ${ownDomid(context)}; or wait for it (wait: true, conduit-cat --wait)`,
     })
   }
   let found: (keys: VchanKeys) => void = () => undefined

@@ -12,7 +12,7 @@ const HINTS: Partial<Record<ConduitErrorCode, string>> = {
   EACCES: "the registrar's configuration keeps this name for another domain",
   XENSTORE_QUOTA: 'a domain may hold 16 names and be let in to 256: give some back, or use ports (NAME:PORT)',
   CONDUIT_NAME: 'the registrar takes names in lower case only',
-  ENOENT: 'nobody holds the name: start the server first, or wait for it with wait: true',
+  ENOENT: 'nobody holds the name: start the server first, or wait for it (wait: true, conduit-cat --wait)',
 }
 
 export class Mailbox {

@@ -1,8 +1,8 @@
 // A server with the words of node:net: listens on a name or on vchan://DOMID/PORT and emits a socket for each client.
 // What happens before a client is there is the listener's business.
-import { EventEmitter } from 'node:events'
+import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import { type Address, type ConduitMode, formatAddress } from '../../protocol/conduit.js'
-import { ConduitError } from '../errors.js'
+import { ConduitError, isConduitError } from '../errors.js'
 import { addressOf, checkMode, checkNumber, checkSizes } from './connect-options.js'
 import type { ConduitContext } from './context.js'
 import { startDeadline } from './deadline.js'
@@ -49,7 +49,8 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
 
   /** Use createServer(). @internal */
   constructor(acquire: () => Promise<ConduitLease>, options: ServerOptions, listener?: ConnectionListener) {
-    super()
+    // A listener that is async and loses its connection is no mistake of the program: see below.
+    super({ captureRejections: true })
     checkSizes(options)
     checkNumber('maxConnections', options.maxConnections, 0, Number.POSITIVE_INFINITY)
     this.#mode = checkMode(options.mode)
@@ -61,6 +62,12 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   }
 
   /** Whether clients can connect. */
+  /** Where the promise of an async listener's rejection goes: a connection's failure ends that connection, nothing else. */
+  override [captureRejectionSymbol](error: unknown, event: string | symbol, socket: unknown): void {
+    if (event === 'connection' && isConduitError(error)) (socket as ServerSocket).destroy()
+    else this.emit('error', error)
+  }
+
   get listening(): boolean {
     return this.#address !== undefined && this.#closed === undefined
   }
@@ -90,8 +97,8 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   listen(address: string, options: ListenOptions, callback?: () => void): Promise<void>
   listen(address: string, first: ListenOptions | (() => void) = {}, second?: () => void): Promise<void> {
     const [options, callback] = typeof first === 'function' ? [{}, first] : [first, second]
-    if (this.#listening !== undefined) throw new TypeError('the server listens already')
     if (this.#closed !== undefined) throw new TypeError('the server was closed: make another one')
+    if (this.#listening !== undefined) throw new TypeError('the server listens already')
     const target = addressOf(address)
     if (callback !== undefined) this.once('listening', callback)
     const listening = this.#listen(target, options).then(

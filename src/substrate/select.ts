@@ -13,6 +13,8 @@ export interface SubstrateOptions {
   readonly backend?: Backend | undefined
   /** Where the local hypervisor's sockets are: `CONDUIT_RUNTIME_DIR` by default, see the guide. */
   readonly runtimeDir?: string | undefined
+  /** Milliseconds to reach or start the local hypervisor; 10,000 by default. */
+  readonly attachTimeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -34,5 +36,6 @@ export async function openSubstrate(options: SubstrateOptions = {}): Promise<Sub
     })
   }
   const directory = options.runtimeDir ?? runtimeDirectory()
-  return LocalSubstrate.attach({ directory, entry: HYPERVISOR_ENTRY, signal: options.signal })
+  const timeoutMs = options.attachTimeoutMs === undefined ? {} : { timeoutMs: options.attachTimeoutMs }
+  return LocalSubstrate.attach({ directory, entry: HYPERVISOR_ENTRY, signal: options.signal, ...timeoutMs })
 }

@@ -70,6 +70,7 @@ export class ConduitSocket extends NetFace {
   /** `channel`: connected, or a promise of that; the socket is `connecting` until it resolves, then emits `connect`. */
   constructor(channel: VchanChannel | Promise<VchanChannel>, options: ConduitSocketOptions = {}) {
     super(duplexOptions(options), options)
+    if (options.onread !== undefined) checkOnread(options.onread)
     this.#onread = options.onread
     this.#startPaused = options.pauseOnConnect === true
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
@@ -245,6 +246,10 @@ export class ConduitSocket extends NetFace {
   #fillBuffer(channel: VchanChannel, { buffer, callback }: OnReadOptions): number {
     if (this.#ready(channel) === 0) return 0
     const target = typeof buffer === 'function' ? buffer() : buffer
+    if (!isTarget(target)) {
+      this.destroy(badTarget())
+      return 0
+    }
     const count = channel.read(target)
     this.noteTraffic()
     if (callback(count, target) === false) this.#pauseOnread()
@@ -310,7 +315,8 @@ export class ConduitSocket extends NetFace {
 
   /**
    * A reader still gets what the peer wrote before it went; only then does the socket fail, with this error. Until
-   * then writes are dropped rather than held: a pipe that waits for one would never read on.
+   * then writes are dropped rather than held, their callbacks called: a pipe that waits for one would never read on.
+   * `finish` does not come.
    */
   #writeFailed(error: Error, parked: Parked): void {
     const channel = this.channelBelow
@@ -351,6 +357,15 @@ export class ConduitSocket extends NetFace {
     if (channel.lostBytes === 0) callback()
     else callback(brokenPipe(channel.peer, `it closed without reading the last ${channel.lostBytes} bytes`))
   }
+}
+
+const isTarget = (value: unknown): value is Uint8Array => value instanceof Uint8Array && value.length > 0
+const badTarget = (): TypeError => new TypeError('onread.buffer is a Uint8Array of at least one byte, or returns one')
+
+/** @throws TypeError */
+function checkOnread({ buffer, callback }: OnReadOptions): void {
+  if (typeof buffer !== 'function' && !isTarget(buffer)) throw badTarget()
+  if (typeof callback !== 'function') throw new TypeError('onread.callback is a function')
 }
 
 function duplexOptions(options: ConduitSocketOptions): DuplexOptions {

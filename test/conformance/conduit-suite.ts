@@ -54,6 +54,32 @@ export function describeRendezvous(title: string, startWorld: () => Promise<Cond
         expect(await roundTrip(await server.connect('echo'), 'hello')).to.equal('hello')
       })
 
+      it('an async listener whose connection is lost costs that connection, and not the process', async () => {
+        const listening = server.createServer({ mode: 'message' }, async (socket) => {
+          for await (const message of socket as ConduitMessageSocket) (socket as ConduitMessageSocket).send(message)
+        })
+        await listening.listen('echo')
+        for (let round = 0; round < 3; round++) {
+          const socket = await client.connect('echo', { mode: 'message' })
+          socket.send('hello')
+          expect(String(await socket.receive())).to.equal('hello')
+          socket.destroy()
+        }
+        await eventually(() => listening.connections === 0)
+      })
+
+      it('refuses a limit that no timer can hold, rather than firing at once', async () => {
+        const connecting = client.connect('echo', { wait: true, timeoutMs: 3e9 })
+        expect(await connecting.catch((error: unknown) => error)).to.be.instanceOf(RangeError)
+      })
+
+      it('says that a closed server is closed', async () => {
+        const closed = server.createServer(echo)
+        await closed.listen('echo')
+        await closed.close()
+        expect(() => closed.listen('echo')).to.throw(TypeError, 'was closed')
+      })
+
       it('takes every spelling of a name', async () => {
         await server.createServer(echo).listen('echo')
         for (const address of ['ECHO', 'echo:http', 'vchan://echo', 'vchan://echo/http', 'vchan://Echo:80']) {

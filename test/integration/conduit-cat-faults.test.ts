@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { CatProcesses, CONDUIT_CAT } from '../support/cat-process.js'
-import { type LocalWorld, localWorld, until } from '../support/local-world.js'
+import { commandLines, type LocalWorld, localWorld, until } from '../support/local-world.js'
 
 const line = (code: string): RegExp => new RegExp(`^conduit-cat: ${code}: [^\\n]+\\n$`)
 
@@ -91,6 +91,17 @@ describe('conduit-cat ends', () => {
     stopped.kill('SIGCONT')
     stopped.stdin.end(' again')
     expect([await stopped.ended, stopped.output]).to.deep.equal([0, 'hello again'])
+  })
+
+  it('with 1 when the peer is killed, also when the command does not want to end; and nothing of the command is left', async () => {
+    const command = 'trap "" TERM; echo $$; while :; do sleep 0.05; done'
+    const listener = await cats.listen(['-l', 'web', '-e', command], { stdin: 'ignore' })
+    const client = cats.start(['web'])
+    await client.prints('\n')
+    client.kill('SIGKILL')
+    expect(await listener.ended).to.equal(1)
+    const shell = Number(client.output)
+    await until(() => !commandLines().has(shell))
   })
 
   it('with 1 when the peer closes before everything was sent', async () => {

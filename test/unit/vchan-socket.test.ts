@@ -67,6 +67,24 @@ describe('ConduitSocket', () => {
     hypervisor.assertClean()
   })
 
+  it('refuses an onread whose buffer cannot be read into, at once or when it is asked for one', async () => {
+    const { server, client, hypervisor } = await socketPair()
+    const callback = (): boolean => true
+    for (const buffer of [new Uint8Array(0), 'x' as never]) {
+      expect(() => new ConduitSocket(server.channel!, { onread: { buffer, callback } })).to.throw(TypeError)
+    }
+    server.destroy()
+    client.on('error', () => {}).destroy()
+    await Promise.all([once(server, 'close'), once(client, 'close')])
+    hypervisor.assertClean()
+    const pair = await vchanPair()
+    const reader = new ConduitSocket(pair.server, { onread: { buffer: () => undefined as never, callback } })
+    const failed = once(reader, 'error')
+    pair.client.write(Uint8Array.of(1))
+    expect((await failed)[0]).to.be.instanceOf(TypeError)
+    await pair.close()
+  })
+
   it('moves more than the rings hold in both directions at once', async () => {
     const { server, client, hypervisor } = await socketPair()
     const bytes = pattern(1_000_003)

@@ -121,7 +121,7 @@ export class Attachment {
         throw this.#failure
       }
       const socket = this.#adopt(fd)
-      const answer = await this.#introduce(socket, wanted)
+      const answer = await this.#introduce(socket, wanted, { limitMs: deadline - performance.now(), signal })
       // It was leaving as we came: start the next one.
       if (answer === undefined) continue
       if (answer.status === ControlStatus.OK) {
@@ -141,17 +141,47 @@ export class Attachment {
     }
   }
 
-  async #introduce(socket: ControlSocket, wanted: number): Promise<Answer | undefined> {
+  /** The answer to ATTACH; undefined when the hypervisor left instead. */
+  async #introduce(
+    socket: ControlSocket,
+    wanted: number,
+    { limitMs, signal }: { limitMs: number; signal: AbortSignal | undefined },
+  ): Promise<Answer | undefined> {
+    let giveUp: unknown
+    let stop = (): void => {}
     try {
       return await new Promise<Answer>((resolve, reject) => {
+        const end = (reason: unknown): void => {
+          giveUp = reason
+          this.#pending.delete(sequence)
+          socket.close()
+          reject(reason)
+        }
         socket.ref()
         const sequence = this.#send(socket, ControlType.ATTACH, [CONTROL_VERSION, wanted], [])
         this.#pending.set(sequence, { resolve, reject })
+        const onAbort = (): void => end(signal?.reason)
+        const timer = setTimeout(() => end(this.#unanswered()), Math.max(0, limitMs))
+        signal?.addEventListener('abort', onAbort)
+        stop = () => {
+          clearTimeout(timer)
+          signal?.removeEventListener('abort', onAbort)
+        }
       })
     } catch (error) {
-      if (this.#failure !== undefined) throw error
+      if (giveUp !== undefined || this.#failure !== undefined) throw error
       return undefined
+    } finally {
+      stop()
     }
+  }
+
+  #unanswered(): ConduitError {
+    const { directory } = this.#options
+    return new ConduitError('SUBSTRATE_UNAVAILABLE', `the local hypervisor in ${directory} does not answer`, {
+      endpoint: directory,
+      hint: 'it is stopped or hangs: continue or end that process, or set CONDUIT_RUNTIME_DIR',
+    })
   }
 
   #adopt(fd: number): ControlSocket {

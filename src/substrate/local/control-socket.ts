@@ -52,7 +52,16 @@ export class ControlSocket {
       return false
     }
     // The caller may close its descriptors meanwhile.
-    this.#unsent.push({ bytes, fds: fds.map((fd) => native().duplicate(fd)) })
+    const copies: number[] = []
+    try {
+      for (const fd of fds) copies.push(native().duplicate(fd))
+    } catch {
+      // Out of descriptors: what the peer was to have cannot wait, so the peer starts again.
+      for (const fd of copies) native().closeFd(fd)
+      setImmediate(() => this.#end())
+      return false
+    }
+    this.#unsent.push({ bytes, fds: copies })
     this.#watcher.start(PollEvent.READABLE | PollEvent.WRITABLE)
     return true
   }

@@ -153,11 +153,20 @@ export class LocalHypervisor {
 
   #serve(domain: HypervisorDomain, message: ControlMessage, fds: number[]): void {
     const [status, words = [], answerFds = []] = isWellFormed(message)
-      ? this.#requests.handle(domain, message, fds)
+      ? this.#handle(domain, message, fds)
       : ([ControlStatus.BAD_MESSAGE] as RequestAnswer)
     domain.socket.send({ type: message.type, status, sequence: message.sequence, words }, answerFds)
     // Handlers that keep descriptors take them out of the list.
     for (const fd of fds) native().closeFd(fd)
+  }
+
+  /** Running out of descriptors or memory is the request's failure, not the hypervisor's. */
+  #handle(domain: HypervisorDomain, message: ControlMessage, fds: number[]): RequestAnswer {
+    try {
+      return this.#requests.handle(domain, message, fds)
+    } catch {
+      return [ControlStatus.LIMIT]
+    }
   }
 
   #died(domain: HypervisorDomain): void {
