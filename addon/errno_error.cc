@@ -1,3 +1,4 @@
+// Names and texts come from the C library (strerrorname_np), so that codes are spelt as the kernel's headers spell them.
 #include "errno_error.h"
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// The life of a poll (construction, readiness, spin, close) and what JavaScript may ask of it.
 #include "fd_watcher.h"
 
 #include <unistd.h>

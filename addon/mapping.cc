@@ -1,3 +1,4 @@
+// Mapping and unmapping, and the ArrayBuffer on top: attach, detach, renew.
 #include "mapping.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// The loop that looks at the words; between looks it pauses, between rounds it looks at the clock.
 #include "spin.h"
 
 #include <uv.h>

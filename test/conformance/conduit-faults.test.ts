@@ -1,3 +1,4 @@
+// The rendezvous against hostile peers, deaths, a lost store and short grants, over the memory substrate.
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'

@@ -1,3 +1,4 @@
+// The rendezvous suite on every world there is: memory and local.
 import { native } from '../../src/native.js'
 import { LocalConduitWorld } from '../support/local-conduit-world.js'
 import { MemoryWorld } from '../support/memory-world.js'

@@ -1,3 +1,4 @@
+// The substrate suite on every substrate there is: memory and local.
 import { MemoryHypervisor } from '../../src/substrate/memory.js'
 import { type LocalWorld, localWorld } from '../support/local-world.js'
 import { substrateSuite } from './substrate-suite.js'

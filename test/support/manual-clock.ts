@@ -1,3 +1,4 @@
+// A clock that moves when a test says so.
 import type { Clock } from '../../src/conduit/clock.js'
 
 /** A clock that stands still until it is moved. */

@@ -1,3 +1,4 @@
+// The decoders of what other domains write into the store: strict, bounded, and never an exception.
 import { expect } from 'chai'
 import * as fc from 'fast-check'
 import {

@@ -1,3 +1,4 @@
+// Which names, ports and addresses there are, and what is said of the others.
 import { expect } from 'chai'
 import {
   type Address,

@@ -1,3 +1,4 @@
+// The registrar over the embedded store: who gets which name and which rights, and what a hostile guest cannot do.
 import { expect } from 'chai'
 import { domid } from '../../protocol/xen.js'
 import { ENTRIES_PER_CLIENT, NAMES_PER_DOMAIN } from '../../src/conduit/name-directory.js'

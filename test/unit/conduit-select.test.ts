@@ -1,3 +1,4 @@
+// Which substrate is chosen by option and by environment.
 import { expect } from 'chai'
 import { isConduitError } from '../../src/errors.js'
 import { openSubstrate, selectBackend } from '../../src/substrate/select.js'

@@ -1,3 +1,4 @@
+// The environment that connect() and createServer() share: opened by the first use, gone after the last.
 import { expect } from 'chai'
 import type { Conduit } from '../../src/conduit/conduit.js'
 import { SharedConduit } from '../../src/conduit/shared-conduit.js'

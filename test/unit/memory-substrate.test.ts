@@ -1,3 +1,4 @@
+// What the memory substrate has beyond the contract: steps, faults, deaths, assertClean().
 import { expect } from 'chai'
 import { domid } from '../../protocol/xen.js'
 import { MemoryHypervisor } from '../../src/testing.js'

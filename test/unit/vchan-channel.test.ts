@@ -1,3 +1,4 @@
+// One channel between two domains of an in-process hypervisor: bytes, ends, teardown, the handshake's failures.
 import { expect } from 'chai'
 import { endMarksOffset, OFFSET, ordersFault } from '../../protocol/vchan-page.js'
 import { evtchnPort, gref } from '../../protocol/xen.js'

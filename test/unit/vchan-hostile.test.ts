@@ -1,3 +1,4 @@
+// A peer that writes anything anywhere into the page: a typed error or nothing, never a crash or a hang.
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { endMarksOffset, OFFSET } from '../../protocol/vchan-page.js'

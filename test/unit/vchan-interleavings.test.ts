@@ -1,3 +1,4 @@
+// Every order in which the two ends can take their atomic steps, for rings of one and two bytes: the real channel code.
 import { expect } from 'chai'
 import { isConduitError } from '../../src/errors.js'
 import { VchanChannel } from '../../src/vchan/channel.js'

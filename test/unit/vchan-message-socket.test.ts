@@ -1,3 +1,4 @@
+// Message mode: boundaries, limits, back-pressure, ends.
 import { once } from 'node:events'
 import { expect } from 'chai'
 import fc from 'fast-check'

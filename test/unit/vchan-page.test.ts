@@ -1,3 +1,4 @@
+// The layout of the control page: sizes, orders, grant lists, end marks.
 import { expect } from 'chai'
 import {
   chooseOrders,

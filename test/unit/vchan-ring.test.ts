@@ -1,3 +1,4 @@
+// The ring against a queue of bytes, at every size and near the wrap of its indices.
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { LIVE } from '../../protocol/vchan-page.js'

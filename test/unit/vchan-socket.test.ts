@@ -1,3 +1,4 @@
+// ConduitSocket as a Duplex with node:net's words, over an in-process hypervisor.
 import diagnosticsChannel from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer, Agent as HttpAgent, request } from 'node:http'
