@@ -322,7 +322,8 @@ export class ConduitSocket extends NetFace {
     const channel = this.channelBelow
     if (channel?.error === undefined && channel?.state !== 'closed' && this.#hasUnread()) {
       this.#doom ??= error
-      parked.callback()
+      // Not at once: who writes as long as it is taken must leave the loop to the reader.
+      setImmediate(parked.callback)
     } else {
       parked.callback(error)
     }

@@ -56,10 +56,16 @@ function fetchInto(folder: string): string | undefined {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
   const work = mkdtempSync(join(dirname(folder), 'work-'))
   try {
-    const downloaded = spawnSync('apt-get', ['download', ...PACKAGES], { cwd: work, encoding: 'utf8' })
+    const download = () => spawnSync('apt-get', ['download', ...PACKAGES], { cwd: work, encoding: 'utf8' })
+    let downloaded = download()
+    // A new machine has no package lists yet, or old ones whose files are gone. Needs root; without it the second try fails too.
+    if (downloaded.status !== 0) {
+      spawnSync('apt-get', ['update'], { stdio: 'ignore' })
+      downloaded = download()
+    }
     if (downloaded.status !== 0) {
       const why = downloaded.error?.message ?? downloaded.stderr.trim().split('\n')[0]
-      return `xenstore-utils needed: apt-get download ${PACKAGES.join(' ')} must work here (${why}); apt-get update may help`
+      return `xenstore-utils needed: apt-get download ${PACKAGES.join(' ')} must work here (${why}); as root, apt-get update`
     }
     const tree = join(work, 'tree')
     for (const name of readdirSync(work).filter((file) => file.endsWith('.deb'))) {

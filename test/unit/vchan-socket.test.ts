@@ -68,6 +68,24 @@ describe('ConduitSocket', () => {
     hypervisor.assertClean()
   })
 
+  it('a writer that writes as long as it is taken does not starve the reader when the peer has gone', async () => {
+    const { server, client, hypervisor } = await socketPair()
+    client.write('the last words')
+    await once(server, 'readable')
+    const failed = once(server, 'error')
+    hypervisor.kill(CLIENT)
+    const chunk = pattern(8192)
+    const fill = (): void => {
+      while (server.writable && server.write(chunk));
+    }
+    server.on('drain', fill)
+    fill()
+    server.resume()
+    expect((await failed)[0]).to.have.property('code', 'ECONNRESET')
+    client.on('error', () => {}).destroy()
+    hypervisor.assertClean()
+  })
+
   it('refuses an onread whose buffer cannot be read into, at once or when it is asked for one', async () => {
     const { server, client, hypervisor } = await socketPair()
     const callback = (): boolean => true
