@@ -2,8 +2,9 @@
 import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { domid, evtchnPort, gref } from '../../protocol/xen.js'
+import { type Domid, domid, evtchnPort, gref } from '../../protocol/xen.js'
 import { native } from '../../src/native.js'
+import type { LocalSubstrate } from '../../src/substrate/local/local-substrate.js'
 import { AttachedProcess } from '../support/attached-process.js'
 import { type LocalWorld, localWorld, until } from '../support/local-world.js'
 
@@ -27,6 +28,31 @@ describe('local hypervisor', () => {
     await Promise.all(children.map((child) => child.kill()))
     await world.close()
   })
+
+  async function attachedChild(): Promise<{ substrate: LocalSubstrate; child: AttachedProcess; peer: Domid }> {
+    const substrate = await world.attach()
+    const child = start()[0]!
+    const peer = (await child.tell({ do: 'attach', directory: world.directory })) as number
+    return { substrate, child, peer: domid(peer) }
+  }
+
+  /** A child that has granted us a page, whose byte LIVE goes with it, and a port. */
+  async function sharedByChild() {
+    const { substrate, child, peer } = await attachedChild()
+    const answer = await child.tell({ do: 'share', peer: substrate.domid, byteOffset: LIVE })
+    const { grefs, port } = answer as { grefs: number[]; port: number }
+    return { substrate, child, peer, grefs, port }
+  }
+
+  /** A child that has mapped a page of ours, whose byte 20 goes with it, and bound a port. */
+  async function mappedByChild() {
+    const { substrate, child, peer } = await attachedChild()
+    const port = await substrate.listen(peer)
+    const share = await substrate.share(peer, 1)
+    await child.tell({ do: 'bind', peer: substrate.domid, port: port.port })
+    await child.tell({ do: 'map', peer: substrate.domid, grefs: [...share.grefs], byteOffset: 20 })
+    return { child, port, share }
+  }
 
   /** Kill the one hypervisor, and wait until the kernel has closed its sockets. */
   async function killHypervisor(): Promise<number> {
@@ -87,15 +113,9 @@ describe('local hypervisor', () => {
     })
 
     it('does not touch pages and ports in use', async () => {
-      const substrate = await world.attach()
-      const [child] = start()
-      const peer = (await child!.tell({ do: 'attach', directory: world.directory })) as number
-      const { grefs, port } = (await child!.tell({ do: 'share', peer: substrate.domid, byteOffset: LIVE })) as {
-        grefs: number[]
-        port: number
-      }
-      const channel = await substrate.bind(domid(peer), evtchnPort(port))
-      const pages = await substrate.map(domid(peer), grefs.map(gref), { access: 'rw' })
+      const { substrate, child, peer, grefs, port } = await sharedByChild()
+      const channel = await substrate.bind(peer, evtchnPort(port))
+      const pages = await substrate.map(peer, grefs.map(gref), { access: 'rw' })
       await killHypervisor()
       const kicked = new Promise<void>((resolve) => {
         channel.onEvent(() => {
@@ -103,40 +123,28 @@ describe('local hypervisor', () => {
           return 0
         })
       })
-      await child!.tell({ do: 'poke', offset: 100, value: 77 })
+      await child.tell({ do: 'poke', offset: 100, value: 77 })
       await kicked
       expect(new Uint8Array(pages.buffer)[100]).to.equal(77)
     })
 
     it('knows shares and ports that were not mapped or bound yet once their owner is back', async () => {
-      const substrate = await world.attach()
-      const [child] = start()
-      const peer = (await child!.tell({ do: 'attach', directory: world.directory })) as number
-      const { grefs, port } = (await child!.tell({ do: 'share', peer: substrate.domid, byteOffset: LIVE })) as {
-        grefs: number[]
-        port: number
-      }
-      await child!.tell({ do: 'poke', offset: 5, value: 55 })
+      const { substrate, child, peer, grefs, port } = await sharedByChild()
+      await child.tell({ do: 'poke', offset: 5, value: 55 })
       await killHypervisor()
       // The owner may come back after us: until then the pages are not known.
       let mapped: Awaited<ReturnType<typeof substrate.map>> | undefined
       await until(async () => {
-        mapped = await substrate.map(domid(peer), grefs.map(gref), { access: 'rw' }).catch(() => undefined)
+        mapped = await substrate.map(peer, grefs.map(gref), { access: 'rw' }).catch(() => undefined)
         return mapped !== undefined
       })
       expect(new Uint8Array(mapped!.buffer)[5]).to.equal(55)
-      await substrate.bind(domid(peer), evtchnPort(port))
+      await substrate.bind(peer, evtchnPort(port))
     })
 
     it('leaves the deaths of peers to be noticed: the byte is cleared and the port fires', async () => {
-      const substrate = await world.attach()
-      const [child] = start()
-      const peer = (await child!.tell({ do: 'attach', directory: world.directory })) as number
-      const port = await substrate.listen(domid(peer))
-      const share = await substrate.share(domid(peer), 1)
-      await child!.tell({ do: 'bind', peer: substrate.domid, port: port.port })
-      await child!.tell({ do: 'map', peer: substrate.domid, grefs: [...share.grefs], byteOffset: 20 })
-      await child!.tell({ do: 'poke', offset: 20, value: 1 })
+      const { child, port, share } = await mappedByChild()
+      await child.tell({ do: 'poke', offset: 20, value: 1 })
       await killHypervisor()
       const kicked = new Promise<void>((resolve) => {
         port.onEvent(() => {
@@ -145,7 +153,7 @@ describe('local hypervisor', () => {
         })
       })
       expect(new Uint8Array(share.buffer)[20]).to.equal(1)
-      await child!.kill()
+      await child.kill()
       await kicked
       expect(new Uint8Array(share.buffer)[20]).to.equal(0)
     })
@@ -153,37 +161,25 @@ describe('local hypervisor', () => {
 
   describe('death of a process', () => {
     it('of the owner clears its byte in the mapper and kicks the mapper', async () => {
-      const substrate = await world.attach()
-      const [child] = start()
-      const peer = (await child!.tell({ do: 'attach', directory: world.directory })) as number
-      const { grefs, port } = (await child!.tell({ do: 'share', peer: substrate.domid, byteOffset: LIVE })) as {
-        grefs: number[]
-        port: number
-      }
-      await child!.tell({ do: 'poke', offset: LIVE, value: 1 })
-      const channel = await substrate.bind(domid(peer), evtchnPort(port))
-      const pages = await substrate.map(domid(peer), grefs.map(gref), { access: 'rw' })
+      const { substrate, child, peer, grefs, port } = await sharedByChild()
+      await child.tell({ do: 'poke', offset: LIVE, value: 1 })
+      const channel = await substrate.bind(peer, evtchnPort(port))
+      const pages = await substrate.map(peer, grefs.map(gref), { access: 'rw' })
       const kicked = new Promise<void>((resolve) => {
         channel.onEvent(() => {
           if (new Uint8Array(pages.buffer)[LIVE] === 0) resolve()
           return 0
         })
       })
-      await child!.kill()
+      await child.kill()
       await kicked
     })
 
     it('of a mapper that had unmapped before clears nothing', async () => {
-      const substrate = await world.attach()
-      const [child] = start()
-      const peer = (await child!.tell({ do: 'attach', directory: world.directory })) as number
-      const port = await substrate.listen(domid(peer))
-      const share = await substrate.share(domid(peer), 1)
-      await child!.tell({ do: 'bind', peer: substrate.domid, port: port.port })
-      await child!.tell({ do: 'map', peer: substrate.domid, grefs: [...share.grefs], byteOffset: 20 })
-      await child!.tell({ do: 'unmap' })
+      const { child, port, share } = await mappedByChild()
+      await child.tell({ do: 'unmap' })
       // The hypervisor has passed the news on before it answers anything later.
-      await child!.tell({ do: 'detach' })
+      await child.tell({ do: 'detach' })
       new Uint8Array(share.buffer)[20] = 1
       const fired = new Promise<void>((resolve) => {
         port.onEvent(() => {
@@ -191,7 +187,7 @@ describe('local hypervisor', () => {
           return 0
         })
       })
-      await child!.kill()
+      await child.kill()
       await fired
       expect(new Uint8Array(share.buffer)[20]).to.equal(1)
     })
