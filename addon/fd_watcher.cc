@@ -151,8 +151,8 @@ void FdWatcher::SpinOn(const Napi::CallbackInfo& info) {
   auto* mapping = Mapping::Unwrap(object);
   const size_t offsets[2] = {info[1].As<Napi::Number>().Uint32Value(), info[2].As<Napi::Number>().Uint32Value()};
   auto state = info[3].As<Napi::Int32Array>();
-  if (!info[3].IsTypedArray() || state.TypedArrayType() != napi_int32_array || state.ElementLength() < 3) {
-    throw Napi::TypeError::New(env, "state is an Int32Array of 3");
+  if (!info[3].IsTypedArray() || state.TypedArrayType() != napi_int32_array || state.ElementLength() < SpinWords::kStateLength) {
+    throw Napi::TypeError::New(env, "state is an Int32Array of 4");
   }
   for (size_t offset : offsets) {
     if (offset % 4 != 0 || offset + 4 > mapping->region()->bytes) {

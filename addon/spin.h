@@ -10,8 +10,10 @@ namespace conduit {
 struct SpinWords {
   std::shared_ptr<Region> region;
   size_t offsets[2] = {0, 0};
-  // Three int32 in JavaScript's memory: expected value of each word, and a mask of the words to look at.
-  const int32_t* state = nullptr;
+  // Int32s in JavaScript's memory: expected value of each word, a mask of the words to look at, and a flag that Wait
+  // sets when the CPU went to others for longer than spinning can be worth.
+  enum { kMask = 2, kCrowded = 3, kStateLength = 4 };
+  int32_t* state = nullptr;
 
   bool armed() const { return region != nullptr && region->base != nullptr; }
   bool Moved() const;

@@ -41,7 +41,8 @@ function pingPong(job: Job, socket: Duplex): Promise<Float64Array> {
       if (missing < 0) reject(new Error(`${-missing} bytes more came back than were sent`))
       if (sentMs >= warmMs) samples[taken++] = (now - sentMs) * 1000
       if (now >= untilMs || taken === SAMPLES_MAX) resolve(samples.subarray(0, taken))
-      else if (pauseMs === 0) send()
+      // Warming up is for the compiler: without rests, or a run of rests is over before it has seen the code often.
+      else if (pauseMs === 0 || now < warmMs) send()
       else setTimeout(send, pauseMs)
     })
     socket.once('error', reject)

@@ -44,7 +44,10 @@ export type Wake = 'event' | 'moved' | 'idle'
 export interface SpinWatch {
   readonly pages: Pages
   readonly offsets: readonly [number, number]
-  /** Int32Array(3) in ordinary memory: expected value of word 0, of word 1, mask. Written by the handler. */
+  /**
+   * Int32Array(4) in ordinary memory: expected value of word 0, of word 1, mask, all written by the handler; and 1 once
+   * a spin had to give this CPU to others for long, written by the substrate.
+   */
   readonly state: Int32Array
 }
 

@@ -9,6 +9,8 @@ import { SpinPolicy } from './spin-policy.js'
 
 const DATA = 1
 const SPACE = 2
+/** Where in the state the substrate says that others needed the CPU. */
+const CROWDED = 3
 
 export class Sleeper {
   spinHits = 0
@@ -19,8 +21,8 @@ export class Sleeper {
   private readonly writer: RingWriter
   private readonly spin: SpinPolicy
   private readonly writeSpin: SpinPolicy
-  /** Seen prod, seen cons, mask of what is waited for: read by the substrate while it spins. */
-  private readonly state = new Int32Array(3)
+  /** Seen prod, seen cons, mask of what is waited for: read by the substrate while it spins. And its word on the spin. */
+  private readonly state = new Int32Array(4)
   /** DATA, SPACE: what the owner found missing since the last wake-up. */
   private wants = 0
   private inWake = false
@@ -67,8 +69,7 @@ export class Sleeper {
     this.state[1] = this.writer.seen
     this.state[2] = SPACE
     const moved = this.event.spin(micros)
-    if (moved) this.writeSpin.hit()
-    else this.writeSpin.miss()
+    this.judge(this.writeSpin, moved)
     return moved
   }
 
@@ -151,12 +152,20 @@ export class Sleeper {
   }
 
   private learn(wake: Wake): void {
-    if (wake === 'moved') {
-      this.spinHits++
-      this.spin.hit()
-    } else if (this.spinning) {
-      this.spinMisses++
-      this.spin.miss()
+    if (wake === 'moved') this.spinHits++
+    else if (this.spinning) this.spinMisses++
+    else return
+    this.judge(this.spin, wake === 'moved')
+  }
+
+  private judge(spin: SpinPolicy, moved: boolean): void {
+    if (this.state[CROWDED] !== 0) {
+      this.state[CROWDED] = 0
+      spin.crowded()
+    } else if (moved) {
+      spin.hit()
+    } else {
+      spin.miss()
     }
   }
 }

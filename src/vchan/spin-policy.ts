@@ -11,15 +11,23 @@ const START = 0.5
 const LEARNING_RATE = 0.25
 /** A sleep shorter than this was mostly the wake-up: 50–100 µs of it. */
 const SHORT_SLEEP_MICROS = 150
-/** While sleeping is the choice, spin once in so many times to notice that the peer has become quick. */
+/** While sleeping is the choice, spin once in so many waits to notice that the peer has become quick; a trial in vain doubles it. */
 const TRIAL_EVERY = 32
+const TRIAL_EVERY_MAX = 1024
+/** A short sleep is a hint that a spin would have met the peer: it counts as this many waits. */
+const SHORT_SLEEP_WAITS = 8
+/** After a spin that lost the CPU to others for long: waits until the next trial, doubled by each such spin in a row. */
+const CROWDED_TRIAL_EVERY = 512
+const CROWDED_TRIAL_EVERY_MAX = 16384
 
 const onlyOneCpu = availableParallelism() === 1
 
 export class SpinPolicy {
   private readonly fixed: number | undefined
   private chance = START
-  private sinceTrial = 0
+  /** Since the last trial. */
+  private waits = 0
+  private trialEvery = TRIAL_EVERY
 
   /**
    * `micros`: 0 never spins, a number always asks for that many, undefined adapts. On one CPU nothing spins.
@@ -41,21 +49,34 @@ export class SpinPolicy {
   micros(): number {
     if (this.fixed !== undefined) return this.fixed
     if (this.chance >= WORTHWHILE) return ADAPTIVE_MICROS
-    if (++this.sinceTrial < TRIAL_EVERY) return 0
-    this.sinceTrial = 0
+    if (++this.waits < this.trialEvery) return 0
+    this.waits = 0
     return ADAPTIVE_MICROS
   }
 
   /** The channel slept for that long, its wake-up included. */
   slept(micros: number): void {
-    if (micros < SHORT_SLEEP_MICROS) this.hit()
+    if (micros < SHORT_SLEEP_MICROS) this.waits += SHORT_SLEEP_WAITS
   }
 
   hit(): void {
     this.chance += (1 - this.chance) * LEARNING_RATE
+    this.trialEvery = TRIAL_EVERY
   }
 
   miss(): void {
+    if (this.chance < WORTHWHILE) this.trialEvery = Math.min(this.trialEvery * 2, TRIAL_EVERY_MAX)
     this.chance -= this.chance * LEARNING_RATE
+  }
+
+  /**
+   * The spin gave way to other processes for milliseconds. Who sleeps is woken past those; so spinning can only lose
+   * while there are such, whether or not the peer had moved in the end.
+   */
+  crowded(): void {
+    const longer = this.chance === 0 ? this.trialEvery * 2 : CROWDED_TRIAL_EVERY
+    this.trialEvery = Math.min(longer, CROWDED_TRIAL_EVERY_MAX)
+    this.chance = 0
+    this.waits = 0
   }
 }

@@ -197,7 +197,7 @@ function ports(world: () => SubstrateWorld): void {
     const bound = await b.bind(a.domid, listening.port)
     const share = await a.share(b.domid, 1)
     const wakes: Wake[] = []
-    listening.spinOn({ pages: share, offsets: [0, 4], state: Int32Array.of(0, 0, 3) })
+    listening.spinOn({ pages: share, offsets: [0, 4], state: Int32Array.of(0, 0, 3, 0) })
     listening.ref()
     const rested = new Promise<void>((resolve) => {
       listening.onEvent((wake) => {

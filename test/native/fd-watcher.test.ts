@@ -40,7 +40,7 @@ describe('addon: FdWatcher', () => {
 
   it('runs ticks and microtasks between the handler and the spin, and again after a word has moved', async () => {
     const words = new Int32Array(mapping.buffer)
-    const state = new Int32Array(3)
+    const state = new Int32Array(4)
     state[2] = 1
     const seen: string[] = []
     await new Promise<void>((resolve) => {
@@ -75,7 +75,7 @@ describe('addon: FdWatcher', () => {
 
   it('ends the turn with an idle call however often the word moves', async () => {
     const words = new Int32Array(mapping.buffer)
-    const state = new Int32Array(3)
+    const state = new Int32Array(4)
     state[2] = 1
     let timerRan = false
     setTimeout(() => {
@@ -127,7 +127,7 @@ describe('addon: FdWatcher', () => {
   })
 
   it('stops when the handler closes it or its mapping in the middle of a spin', async () => {
-    const state = new Int32Array(3)
+    const state = new Int32Array(4)
     let calls = 0
     await new Promise<void>((resolve) => {
       watch(() => {
@@ -146,8 +146,8 @@ describe('addon: FdWatcher', () => {
 
   it('refuses words outside the mapping', () => {
     watch(() => 0)
-    expect(() => watcher.spinOn(mapping, 0, 4096, new Int32Array(3))).to.throw(RangeError)
-    expect(() => watcher.spinOn(mapping, 2, 0, new Int32Array(3))).to.throw(RangeError)
-    expect(() => watcher.spinOn(mapping, 0, 4, new Int32Array(2))).to.throw(TypeError)
+    expect(() => watcher.spinOn(mapping, 0, 4096, new Int32Array(4))).to.throw(RangeError)
+    expect(() => watcher.spinOn(mapping, 2, 0, new Int32Array(4))).to.throw(RangeError)
+    expect(() => watcher.spinOn(mapping, 0, 4, new Int32Array(3))).to.throw(TypeError)
   })
 })

@@ -9,7 +9,7 @@ function busy(): void {
   const fd = native().memfdCreate('conduit-test', 8192)
   const mapping = new (native().Mapping)(Float64Array.of(fd, 0, 8192), true)
   const event = native().eventfdCreate()
-  const state = new Int32Array(3)
+  const state = new Int32Array(4)
   state[2] = 3
   const bytes = new Uint8Array(mapping.buffer)
   const watcher = new (native().FdWatcher)(event, true, (wake) => {
