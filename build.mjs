@@ -6,6 +6,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildAddon, nodeHeaders } from './addon/build-addon.mjs'
 
 const root = dirname(fileURLToPath(import.meta.url))
 const inRoot = (...parts) => join(root, ...parts)
@@ -37,46 +38,32 @@ function run(title, command, args, options = {}) {
   process.exit(1)
 }
 
-/** The prefix of the running node, when its headers lie there: then nothing has to be fetched. */
-function nodeDir() {
-  const prefix = dirname(dirname(process.execPath))
-  const wanted = ['node_api.h', 'uv.h', 'common.gypi']
-  const missing = wanted.filter((name) => !existsSync(join(prefix, 'include', 'node', name)))
-  if (missing.length === 0) return prefix
-  const where = join(prefix, 'include', 'node')
-  console.error(`conduit: no ${missing.join(', ')} in ${where}: node-gyp will try to fetch node's headers`)
-  return undefined
-}
-
-/** npm's and node-gyp's settings, without what a parent npm hands down and a newer npm warns about. */
-function buildEnvironment(prefix) {
-  const env = { ...process.env }
-  if (prefix !== undefined) env.npm_config_nodedir = prefix
-  return env
-}
-
 function install() {
   const installed = newest(inRoot('node_modules', '.package-lock.json'))
   if (installed !== 0 && installed >= newest(inRoot('package-lock.json'))) return
   run('installing dependencies', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
 }
 
-function buildAddon() {
+function buildWithCmake() {
+  const extra = process.argv.includes('--') ? process.argv.slice(process.argv.indexOf('--') + 1) : []
   const require = createRequire(inRoot('package.json'))
-  const prefix = nodeDir()
-  if (cmake) {
-    const extra = process.argv.includes('--') ? process.argv.slice(process.argv.indexOf('--') + 1) : []
-    const script = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js')
-    const args = [script, 'compile', '--out', 'build/cmake', ...extra]
-    run('building the addon with cmake-js', process.execPath, args, { env: buildEnvironment(prefix) })
-    return
-  }
-  if (newest(inRoot('build', 'Release', 'conduit.node')) >= newest(inRoot('addon'), inRoot('binding.gyp'))) return
-  const script = join(dirname(require.resolve('node-gyp/package.json')), 'bin', 'node-gyp.js')
-  const args = [script, 'rebuild', '--release', ...(prefix === undefined ? [] : [`--nodedir=${prefix}`])]
-  run('building the addon (addon/ to build/Release/conduit.node)', process.execPath, args, {
-    env: buildEnvironment(prefix),
+  const script = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js')
+  const { prefix, missing } = nodeHeaders()
+  const headers = missing.length === 0 ? { npm_config_nodedir: prefix } : {}
+  run('building the addon with cmake-js', process.execPath, [script, 'compile', '--out', 'build/cmake', ...extra], {
+    env: { ...process.env, ...headers },
   })
+}
+
+function buildWithNodeGyp() {
+  const sources = [inRoot('addon'), inRoot('binding.gyp')]
+  if (newest(inRoot('build', 'Release', 'conduit.node')) >= newest(...sources)) return
+  const say = (line) => console.error(`conduit: ${line}`)
+  say('building the addon (addon/ to build/Release/conduit.node)')
+  const problem = buildAddon(root, { strict: true, say })
+  if (problem === undefined) return
+  say(problem)
+  process.exit(1)
 }
 
 function compile() {
@@ -88,5 +75,9 @@ function compile() {
 }
 
 install()
-buildAddon()
-if (!cmake) compile()
+if (cmake) {
+  buildWithCmake()
+} else {
+  buildWithNodeGyp()
+  compile()
+}

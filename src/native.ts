@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConduitError, type ConduitErrorCode } from './errors.js'
+import { buildHint, nativeFile } from './native-file.js'
 
 /** Pages of shared memory as one ArrayBuffer (addon/mapping.h). */
 export interface NativeMapping {
@@ -65,34 +66,15 @@ function packageRoot(): string {
   return folder
 }
 
-/** glibc or musl: which of the two prebuilt binaries fits. Slow (node gathers a whole report), so asked last. */
-function libc(): 'glibc' | 'musl' {
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
-  return report?.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'
-}
-
-/** `$CONDUIT_ADDON`, else what was built here, else what the package ships. */
-function find(root: string): string {
-  const override = process.env.CONDUIT_ADDON
-  if (override !== undefined && override !== '') return override
-  const built = join(root, 'build', 'Release', 'conduit.node')
-  if (existsSync(built)) return built
-  const shipped = join(root, 'prebuilds', `linux-${process.arch}`, `conduit.${libc()}.node`)
-  if (existsSync(shipped)) return shipped
-  const message = `no addon for ${process.platform}-${process.arch}: looked for ${built} and ${shipped}`
-  throw new ConduitError('ADDON_MISSING', message, { hint: buildHint(root) })
-}
-
-const buildHint = (root: string): string => `in ${root}: npm run build (needs a C++ compiler, make and python3)`
-
 function load(): Native {
   const root = packageRoot()
-  const path = find(root)
+  const path = nativeFile(root)
   try {
     return createRequire(import.meta.url)(path) as Native
   } catch (cause) {
     const message = `${path} does not load: ${(cause as Error).message}`
-    throw new ConduitError('ADDON_MISSING', message, { hint: buildHint(root), cause })
+    const hint = path === process.env.CONDUIT_ADDON ? "unset CONDUIT_ADDON to use the package's own" : buildHint(root)
+    throw new ConduitError('ADDON_MISSING', message, { hint, cause })
   }
 }
 

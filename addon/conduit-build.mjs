@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// The program conduit-build: where the package ships no addon for a platform, makes one from the sources beside this file.
+// Never run by an install: whoever wants a compiler to run says so.
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { buildAddon } from './build-addon.mjs'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const say = (line) => console.error(`conduit-build: ${line}`)
+
+say(`building the addon in ${root}`)
+const problem = buildAddon(root, { strict: false, say })
+if (problem === undefined) {
+  say(`done: ${join(root, 'build', 'Release', 'conduit.node')}`)
+} else {
+  say(problem)
+  say('it takes a C++20 compiler (GCC 10 or newer), make, python3 and the right to write in that folder')
+  process.exitCode = 1
+}
