@@ -39,18 +39,19 @@ function launch(directory: string, entry: string): void {
 /**
  * A connected control socket's descriptor.
  * @param entry path of the hypervisor's main module
- * @throws ConduitError SUBSTRATE_UNAVAILABLE when `timeoutMs` is over; the signal's reason when it aborts
+ * @throws ConduitError SUBSTRATE_UNAVAILABLE when `timeoutMs` is over, ADDON_MISSING; the signal's reason when it aborts
  */
 export async function reachHypervisor(
   directory: string,
   entry: string,
   options: { timeoutMs: number; signal?: AbortSignal | undefined },
 ): Promise<number> {
+  const addon = native()
   const deadline = performance.now() + options.timeoutMs
   for (;;) {
     options.signal?.throwIfAborted()
     try {
-      return native().unixConnect(join(directory, CONTROL_SOCKET_NAME))
+      return addon.unixConnect(join(directory, CONTROL_SOCKET_NAME))
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException
       // EAGAIN: its queue of new connections is full; try again. The others: nobody is there.

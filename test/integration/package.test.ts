@@ -1,0 +1,109 @@
+// What the package promises outward: the tarball works where nothing else of this project is.
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect } from 'chai'
+import { prebuildPath } from '../../src/native-file.js'
+import { InstalledPackage, REPOSITORY } from '../support/installed-package.js'
+import { readmeBlock, readmeProgram } from '../support/readme-programs.js'
+
+const IMPORT = "import { connect, createServer } from 'conduit-vchan'\n"
+
+const ECHO = `
+  const server = createServer((socket) => socket.pipe(socket)); await server.listen('echo');
+  const socket = await connect('echo', { signal }); socket.end('hello');
+  for await (const chunk of socket) process.stdout.write(chunk); await server.close()`
+
+const ESM = `import { connect, createServer } from 'conduit-vchan'; const { signal } = new AbortController();${ECHO}`
+
+const COMMONJS = `const { connect, createServer } = require('conduit-vchan'); const { signal } = new AbortController();
+  (async () => {${ECHO} })()`
+
+describe('the package, installed from its tarball without install scripts', () => {
+  let installed: InstalledPackage
+  before(async () => {
+    installed = await InstalledPackage.install()
+  })
+  after(() => installed.close())
+
+  it('brings commander and nothing else', () => {
+    const names = readdirSync(join(installed.directory, 'node_modules')).filter((name) => !name.startsWith('.'))
+    expect(names).to.deep.equal(['commander', 'conduit-vchan'])
+  })
+
+  it('asks npm to run nothing at its install', () => {
+    const lock = readFileSync(join(installed.directory, 'package-lock.json'), 'utf8')
+    expect(lock).to.contain('conduit-vchan').and.not.contain('hasInstallScript')
+  })
+
+  it("carries this platform's addon, stripped and no Node version's own", async () => {
+    const addon = join(installed.root, prebuildPath())
+    const { stdout } = await installed.run('readelf', ['--wide', '--section-headers', '--dyn-syms', addon])
+    expect(stdout).to.contain('.dynsym').and.not.contain('.symtab')
+    expect(stdout).to.match(/ napi_register_module_v1\b/)
+    expect(stdout).not.to.match(/ _ZN2v8/)
+  })
+
+  it('echoes for an ES module', async () => {
+    const { stdout, stderr } = await installed.node(installed.write('echo.mjs', ESM))
+    expect({ stdout, stderr }).to.deep.equal({ stdout: 'hello', stderr: '' })
+  })
+
+  it('echoes for a CommonJS module', async () => {
+    const { stdout, status, stderr } = await installed.node(installed.write('echo.cjs', COMMONJS))
+    expect({ stdout, status }).to.deep.equal({ stdout: 'hello', status: 0 }, stderr)
+  })
+
+  it('puts conduit-cat on the path of npx', async () => {
+    const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
+    const { stdout } = await installed.npx('conduit-cat', '--version')
+    expect(stdout).to.equal(`${version}\n`)
+  })
+
+  it("runs the README's two programs as pasted", async () => {
+    const server = installed.start(process.execPath, [installed.write('server.mjs', readmeProgram('server.mjs'))])
+    const complaint = text(server.stderr!)
+    const { status } = await installed.npx('conduit-cat', '-z', '--wait', 'echo')
+    expect(status).to.equal(0)
+    const { stdout, stderr } = await installed.node(installed.write('client.mjs', readmeProgram('client.mjs')))
+    expect({ stdout, stderr }).to.deep.equal({ stdout: 'hello', stderr: '' })
+    server.kill('SIGTERM')
+    expect(await complaint).to.equal('')
+  })
+
+  it("runs the README's messages as pasted", async () => {
+    const path = installed.write('messages.mjs', IMPORT + readmeBlock("mode: 'message'"))
+    const program = installed.start(process.execPath, [path])
+    const [first] = (await once(program.stdout!, 'data')) as [Buffer]
+    expect(first.toString()).to.equal('ping\n')
+    program.kill('SIGTERM')
+    await once(program, 'exit')
+  })
+
+  describe('where there is no prebuilt addon', () => {
+    before(() => {
+      renameSync(join(installed.root, prebuildPath()), join(installed.root, 'of-another-platform.node'))
+    })
+
+    it('says which one it looked for, where, and how to get it', async () => {
+      const program = `import { connect } from 'conduit-vchan'
+        await connect('echo').catch(({ name, code, message, hint }) => console.log(JSON.stringify({ name, code, message, hint })))`
+      const { stdout } = await installed.node(installed.write('fails.mjs', program))
+      const { name, code, message, hint } = JSON.parse(stdout) as Record<string, string>
+      expect([name, code]).to.deep.equal(['ConduitError', 'ADDON_MISSING'])
+      expect(message).to.match(/^no addon for linux-\w+ \((glibc|musl)\): looked for /)
+      expect(message).to.contain(join(installed.root, 'build/Release/conduit.node'))
+      expect(message).to.contain(join(installed.root, prebuildPath()))
+      expect(hint).to.match(/^npx conduit-build \(/)
+    })
+
+    it('builds one with npx conduit-build, and works', async () => {
+      const { status, stderr } = await installed.npx('conduit-build')
+      expect(status).to.equal(0, stderr)
+      expect(existsSync(join(installed.root, 'build/Release/conduit.node'))).to.equal(true)
+      const { stdout } = await installed.node(installed.write('echo.mjs', ESM))
+      expect(stdout).to.equal('hello')
+    })
+  })
+})
