@@ -16,8 +16,10 @@ export type {
   ConnectionListener,
   DroppedConnection,
   ListenOptions,
+  MessageServerOptions,
   ServerAddress,
   ServerOptions,
+  StreamServerOptions,
 } from './conduit/server-options.js'
 export type { ConnectTrace } from './conduit/trace.js'
 export { ConduitError, type ConduitErrorCode, type ConduitErrorDetails, ERROR_CODES, isConduitError } from './errors.js'

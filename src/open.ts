@@ -12,7 +12,12 @@ import {
 import { type ConnectionOptions, createConnectionIn } from './conduit/create-connection.js'
 import { startDeadline, untilAborted } from './conduit/deadline.js'
 import { ConduitServer } from './conduit/server.js'
-import type { ConnectionListener, ServerOptions } from './conduit/server-options.js'
+import type {
+  ConnectionListener,
+  MessageServerOptions,
+  ServerOptions,
+  StreamServerOptions,
+} from './conduit/server-options.js'
 import { SharedConduit } from './conduit/shared-conduit.js'
 import { ConduitError } from './errors.js'
 import { openSubstrate, type SubstrateOptions } from './substrate/select.js'
@@ -113,9 +118,20 @@ export function createConnection(options: string | ConnectionOptions, onConnect?
  * const server = createServer((socket) => socket.pipe(socket))
  * await server.listen('echo')
  */
-export function createServer(options?: ServerOptions, listener?: ConnectionListener): ConduitServer
-export function createServer(listener?: ConnectionListener): ConduitServer
-export function createServer(first?: ServerOptions | ConnectionListener, second?: ConnectionListener): ConduitServer {
+export function createServer(
+  options: MessageServerOptions,
+  listener?: ConnectionListener<ConduitMessageSocket>,
+): ConduitServer<ConduitMessageSocket>
+export function createServer(
+  options?: StreamServerOptions,
+  listener?: ConnectionListener<ConduitSocket>,
+): ConduitServer<ConduitSocket>
+export function createServer(listener?: ConnectionListener<ConduitSocket>): ConduitServer<ConduitSocket>
+export function createServer(options: ServerOptions, listener?: ConnectionListener): ConduitServer
+export function createServer(
+  first?: ServerOptions | ConnectionListener<never>,
+  second?: ConnectionListener<never>,
+): ConduitServer {
   const [options, listener] = typeof first === 'function' ? [{}, first] : [first ?? {}, second]
   return new ConduitServer(() => shared.acquire(), options, listener)
 }

@@ -26,7 +26,13 @@ import { ListenerTable } from './listener-table.js'
 import { Mailbox } from './mailbox.js'
 import { listNames, type NameEntry } from './names.js'
 import { ConduitServer } from './server.js'
-import type { ConduitLease, ConnectionListener, ServerOptions } from './server-options.js'
+import type {
+  ConduitLease,
+  ConnectionListener,
+  MessageServerOptions,
+  ServerOptions,
+  StreamServerOptions,
+} from './server-options.js'
 
 export interface ConduitOptions {
   /** Closed with the environment. */
@@ -134,9 +140,17 @@ export class Conduit {
   }
 
   /** A server that takes connections once it listens on a name. */
-  createServer(options?: ServerOptions, listener?: ConnectionListener): ConduitServer
-  createServer(listener?: ConnectionListener): ConduitServer
-  createServer(first?: ServerOptions | ConnectionListener, second?: ConnectionListener): ConduitServer {
+  createServer(
+    options: MessageServerOptions,
+    listener?: ConnectionListener<ConduitMessageSocket>,
+  ): ConduitServer<ConduitMessageSocket>
+  createServer(
+    options?: StreamServerOptions,
+    listener?: ConnectionListener<ConduitSocket>,
+  ): ConduitServer<ConduitSocket>
+  createServer(listener?: ConnectionListener<ConduitSocket>): ConduitServer<ConduitSocket>
+  createServer(options: ServerOptions, listener?: ConnectionListener): ConduitServer
+  createServer(first?: ServerOptions | ConnectionListener<never>, second?: ConnectionListener<never>): ConduitServer {
     const [options, listener] = typeof first === 'function' ? [{}, first] : [first ?? {}, second]
     return new ConduitServer(this.#lease, options, listener)
   }

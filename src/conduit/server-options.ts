@@ -4,6 +4,7 @@ import type { Domid } from '../../protocol/xen.js'
 import type { ConduitMessageSocketOptions } from '../vchan/message-socket.js'
 import type { ConduitSocketOptions } from '../vchan/socket.js'
 import type { Conduit } from './conduit.js'
+import type { ServerSocket } from './server-connections.js'
 
 export interface ServerOptions
   extends Pick<ConduitSocketOptions, 'allowHalfOpen' | 'highWaterMark' | 'pauseOnConnect'> {
@@ -17,6 +18,16 @@ export interface ServerOptions
   readonly maxConnections?: number | undefined
   /** In message mode: the largest message. */
   readonly maxMessageBytes?: ConduitMessageSocketOptions['maxMessageBytes']
+}
+
+/** Of a server whose clients speak a stream of bytes. */
+export interface StreamServerOptions extends ServerOptions {
+  readonly mode?: 'stream' | undefined
+}
+
+/** Of a server whose clients speak messages. */
+export interface MessageServerOptions extends ServerOptions {
+  readonly mode: 'message'
 }
 
 export interface ListenOptions {
@@ -44,8 +55,8 @@ export interface DroppedConnection {
   readonly domid: Domid
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a listener for streams cannot be one for messages, and the mode says which
-export type ConnectionListener = (socket: any) => void
+/** Takes the socket of each client; which kind of socket it is follows from the server's mode. */
+export type ConnectionListener<Socket extends ServerSocket = ServerSocket> = (socket: Socket) => void
 
 /** An environment for as long as it is needed. */
 export interface ConduitLease {

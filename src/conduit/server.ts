@@ -31,7 +31,7 @@ const LISTEN_TIMEOUT_MS = 10_000
  * const server = createServer((socket) => socket.pipe(socket))
  * await server.listen('echo')
  */
-export class ConduitServer extends EventEmitter implements AsyncDisposable {
+export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends EventEmitter implements AsyncDisposable {
   maxConnections: number | undefined
   readonly #acquire: () => Promise<ConduitLease>
   readonly #options: ServerOptions
@@ -48,7 +48,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   #holding = false
 
   /** Use createServer(). @internal */
-  constructor(acquire: () => Promise<ConduitLease>, options: ServerOptions, listener?: ConnectionListener) {
+  constructor(acquire: () => Promise<ConduitLease>, options: ServerOptions, listener?: ConnectionListener<never>) {
     // A listener that is async and loses its connection is no mistake of the program: see below.
     super({ captureRejections: true })
     checkSizes(options)
@@ -58,7 +58,7 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
     this.#options = options
     this.#connections = new ServerConnections(this, options, this.#mode)
     this.maxConnections = options.maxConnections
-    if (listener !== undefined) this.on('connection', listener)
+    if (listener !== undefined) this.on('connection', listener as ConnectionListener<Socket>)
   }
 
   /** Whether clients can connect. */
@@ -127,8 +127,9 @@ export class ConduitServer extends EventEmitter implements AsyncDisposable {
   }
 
   /** The sockets of clients as they come. Leaving the loop leaves the server as it is. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<ServerSocket> {
-    return new SocketQueue<ServerSocket>(this, this.#connections.takeUnclaimed(), this.#closing.signal)
+  [Symbol.asyncIterator](): AsyncIterableIterator<Socket> {
+    // The mode decided what the connections are made into, and the caller's type follows it.
+    return new SocketQueue(this, this.#connections.takeUnclaimed() as Socket[], this.#closing.signal)
   }
 
   /** Let the server keep the process alive while it listens; it does at first. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
 import { prebuildPath } from '../../src/native-file.js'
+import { complaints, RESOLUTIONS } from '../support/consumer-types.js'
 import { InstalledPackage, REPOSITORY } from '../support/installed-package.js'
 import { readmeBlock, readmeProgram } from '../support/readme-programs.js'
 
@@ -19,6 +20,40 @@ const ESM = `import { connect, createServer } from 'conduit-vchan'; const { sign
 
 const COMMONJS = `const { connect, createServer } = require('conduit-vchan'); const { signal } = new AbortController();
   (async () => {${ECHO} })()`
+
+const TYPED = `
+import {
+  type ConduitErrorCode, type ConduitMessageSocket, type ConduitServer, type ConduitSocket, connect, type ConnectOptions,
+  createServer, domid, ERROR_CODES, isConduitError, openEnvironment, type ServerOptions,
+} from 'conduit-vchan'
+import { MemoryHypervisor, type Substrate } from 'conduit-vchan/testing'
+
+export const options: ConnectOptions = { wait: true, ringBytes: 65536 }
+export const serverOptions: ServerOptions = { mode: 'message' }
+export const stream: Promise<ConduitSocket> = connect('echo')
+export const messages: Promise<ConduitMessageSocket> = connect('echo', { mode: 'message' })
+export const server: ConduitServer = createServer((socket) => socket.end())
+export const streamServer = createServer({ maxConnections: 3 }, (socket) => void socket.pipe(socket))
+export const messageServer = createServer({ mode: 'message' }, async (socket) => void socket.send((await socket.receive())!))
+export async function accept(): Promise<void> {
+  for await (const socket of streamServer) socket.pipe(socket)
+  for await (const socket of messageServer) socket.on('message', (message) => socket.send(message))
+}
+export const codes = Object.keys(ERROR_CODES) as ConduitErrorCode[]
+export const gone = (error: unknown): boolean => isConduitError(error) && error.code === 'ECONNRESET'
+export async function inProcess(substrate: Substrate): Promise<void> {
+  await using conduit = await openEnvironment({ substrate })
+  for await (const chunk of await conduit.connect('echo')) process.stdout.write(chunk as Buffer)
+}
+export const hypervisor = new MemoryHypervisor()
+export const self = domid(0)
+// @ts-expect-error an option that does not exist
+export const wrong: ConnectOptions = { wiat: true }
+// @ts-expect-error a socket for messages is no stream
+createServer({ mode: 'message' }, (socket) => socket.pipe(socket))
+// @ts-expect-error a code that is not in the closed list
+export const wrongCode: ConduitErrorCode = 'ENOTLISTED'
+`
 
 describe('the package, installed from its tarball without install scripts', () => {
   let installed: InstalledPackage
@@ -80,6 +115,27 @@ describe('the package, installed from its tarball without install scripts', () =
     program.kill('SIGTERM')
     await once(program, 'exit')
   })
+
+  for (const [name, resolution] of Object.entries(RESOLUTIONS)) {
+    it(`type-checks a user's programs with moduleResolution ${name}`, () => {
+      const files = [
+        installed.write('typed.mts', TYPED),
+        installed.write('server.mts', readmeProgram('server.mjs')),
+        installed.write('client.mts', readmeProgram('client.mjs')),
+        installed.write('messages.mts', IMPORT + readmeBlock("mode: 'message'")),
+        installed.write('echo.mts', ESM),
+      ]
+      if (name === 'nodenext') {
+        files.push(
+          installed.write(
+            'echo.cts',
+            "import { connect } from 'conduit-vchan'\nexport const socket = connect('echo')\n",
+          ),
+        )
+      }
+      expect(complaints(files, resolution)).to.deep.equal([])
+    })
+  }
 
   describe('where there is no prebuilt addon', () => {
     before(() => {
