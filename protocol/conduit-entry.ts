@@ -5,6 +5,10 @@ import { parseDomid } from './conduit-paths.js'
 import { formatRecord, parseRecord } from './s-expression.js'
 import { type Domid, type EvtchnPort, type Gref, isEvtchnPort, isGref } from './xen.js'
 
+/**
+ * A stream of bytes, or messages that each arrive whole. The client's request names it; a server of the other mode
+ * refuses with CONDUIT_MODE.
+ */
 export type ConduitMode = 'stream' | 'message'
 
 /** `(connect (port http) (mode stream) (ring 65536))`: port and ring may be left out. */

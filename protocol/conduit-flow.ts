@@ -4,10 +4,15 @@ import { parseDomid } from './conduit-paths.js'
 import { formatRecord, parseRecord } from './s-expression.js'
 import type { Domid } from './xen.js'
 
+/** An open connection as its server wrote it down. The server's word for it: nothing here is proven. */
 export interface FlowEntry {
+  /** The only state there is: the entry is written when the client has come, and removed when the socket closes. */
   readonly state: 'established'
+  /** The domain at the client's end. */
   readonly client: Domid
+  /** The name that the client connected to. */
   readonly name: string
+  /** The port within the name; undefined where the client asked for none. */
   readonly port: string | undefined
 }
 

@@ -3,7 +3,10 @@
 
 declare const brand: unique symbol
 /** A number of one kind, which no other kind can stand in for. */
-export type Branded<Name extends string> = number & { readonly [brand]: Name }
+export type Branded<Name extends string> = number & {
+  /** For the compiler alone: no value has it. */
+  readonly [brand]: Name
+}
 
 /** A domain's number, 0…0x7FEF (`xen/include/public/xen.h`, DOMID_FIRST_RESERVED is 0x7FF0). */
 export type Domid = Branded<'domid'>

@@ -9,7 +9,9 @@ export type XenstoreAccess = 'n' | 'r' | 'w' | 'b'
  * not listed may do; each other entry gives what one domain may do.
  */
 export interface Permission {
+  /** In the first entry what every domain that is not listed may do; in the others what `domid` may do. */
   readonly access: XenstoreAccess
+  /** In the first entry the owner; in the others whom the entry is for. */
   readonly domid: Domid
 }
 
