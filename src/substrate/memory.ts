@@ -10,6 +10,7 @@ import { MemoryDomain } from './memory/memory-domain.js'
 import { PortTable } from './memory/port-table.js'
 import type { Substrate } from './substrate.js'
 
+/** How a {@link MemoryHypervisor} behaves. */
 export interface MemoryHypervisorOptions {
   /** How a domain reaches its store; without it {@link Substrate.xenstore} fails. */
   readonly xenstore?: (domid: Domid) => XenstoreTransport | Promise<XenstoreTransport>
@@ -24,6 +25,20 @@ export interface MemoryHypervisorOptions {
 /** What can be made to fail. */
 export type FaultPoint = 'share' | 'map' | 'listen' | 'bind' | 'xenstore'
 
+/**
+ * Domains, pages and ports inside one process, so that a test needs neither addon, processes nor Xen. Events can be
+ * stepped through, calls made to fail, kicks lost, and domains killed.
+ *
+ * @example
+ * import { MemoryHypervisor } from 'conduit-vchan/testing'
+ * const hypervisor = new MemoryHypervisor({ manual: true })
+ * const [server, client] = [hypervisor.createDomain(), hypervisor.createDomain()]
+ * const share = await server.share(client.domid, 1)
+ * const mapping = await client.map(server.domid, share.grefs, { access: 'rw' })
+ * hypervisor.kill(client.domid) // as kill -9 would
+ * await server.close()
+ * hypervisor.assertClean()
+ */
 export class MemoryHypervisor {
   readonly #grants: GrantTable
   readonly #queue: EventQueue

@@ -6,8 +6,13 @@ import { LocalSubstrate } from './local/local-substrate.js'
 import { runtimeDirectory } from './local/runtime-dir.js'
 import type { Substrate } from './substrate.js'
 
+/**
+ * `local`: the processes of one user on one machine, over shared memory. `xen`: domains; not part of this version,
+ * SUBSTRATE_UNAVAILABLE.
+ */
 export type Backend = 'local' | 'xen'
 
+/** Which substrate, and how to reach it. */
 export interface SubstrateOptions {
   /** `CONDUIT_BACKEND` by default, else `local`. */
   readonly backend?: Backend | undefined
@@ -15,6 +20,7 @@ export interface SubstrateOptions {
   readonly runtimeDir?: string | undefined
   /** Milliseconds to reach or start the local hypervisor; 10,000 by default. */
   readonly attachTimeoutMs?: number | undefined
+  /** Gives up reaching the local hypervisor, with the signal's reason. Once attached it has no effect. */
   readonly signal?: AbortSignal | undefined
 }
 

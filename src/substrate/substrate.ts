@@ -3,6 +3,10 @@
 import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
 import type { XenstoreTransport } from '../xenstore/transport.js'
 
+/**
+ * What a mapping allows. Memory, the in-process substrate, does not enforce `'r'`: a test there cannot catch a write
+ * that would be a fault elsewhere.
+ */
 export type Access = 'r' | 'rw'
 
 /**
@@ -10,6 +14,7 @@ export type Access = 'r' | 'rw'
  * process.exit, kill -9. Crash detection rests on it. `byteOffset` counts from the start of the share or mapping.
  */
 export interface UnmapNotify {
+  /** The byte to set to 0: in a vchan its side's live byte. */
   readonly byteOffset: number
   /** A local port of the side that registers the notification. */
   readonly port: EvtchnPort
@@ -19,7 +24,9 @@ export interface UnmapNotify {
 export interface Pages {
   /** The current ArrayBuffer; detached, of byteLength 0, once closed. Untransferable. */
   readonly buffer: ArrayBuffer
+  /** Size in bytes, a multiple of 4,096; as it was, once closed. */
   readonly bytes: number
+  /** Whether the pages were given back: by this object's close(), or by the whole substrate's. */
   readonly closed: boolean
   /** Detach the buffer, clear the notify byte, kick the port, unmap. Idempotent, never throws. */
   close(): void
@@ -42,7 +49,9 @@ export type Wake = 'event' | 'moved' | 'idle'
  * `offsets` in `pages`; `mask` bit 0 and bit 1 say which of the two to look at.
  */
 export interface SpinWatch {
+  /** Where the words lie: pages of the same substrate. Once closed, nothing spins. */
   readonly pages: Pages
+  /** Byte offsets of the two words in `pages`, multiples of 4. */
   readonly offsets: readonly [number, number]
   /**
    * Int32Array(4) in ordinary memory: expected value of word 0, of word 1, mask, all written by the handler; and 1 once
@@ -57,7 +66,12 @@ export interface SpinWatch {
  */
 export type EventHandler = (wake: Wake) => number
 
+/**
+ * One end of an event channel: a bell between two domains. It carries no data and says not how often it was rung, so
+ * whoever hears it looks at the shared pages.
+ */
 export interface EventChannel {
+  /** This end's own number: what the peer passes to {@link Substrate.bind}, when this end listens. */
   readonly port: EvtchnPort
   /** Kick the other end. Coalesces; a kick of a closed or unbound end is dropped. Never throws. */
   notify(): void
@@ -69,24 +83,31 @@ export interface EventChannel {
   spin(micros: number): boolean
   /** Whether this port keeps the process's event loop alive: it does after `ref()`, not before and not after `unref()`. */
   ref(): void
+  /** Let the event loop end although this port is open; its handler still runs while something else keeps the loop. */
   unref(): void
   /** Idempotent; the handler never runs after the call. */
   close(): Promise<void>
 }
 
+/** How {@link Substrate.share} grants. */
 export interface ShareOptions {
   /** What the peer may do with the pages; `'rw'` by default. */
   readonly access?: Access
+  /** What the owner's own death does to the pages, which the peer may still have mapped. */
   readonly onUnmap?: UnmapNotify
 }
 
+/** How {@link Substrate.map} maps. */
 export interface MapOptions {
+  /** No more than was granted: `'rw'` of pages granted `'r'` is refused. */
   readonly access: Access
+  /** What this side's death does to the pages, which stay their owner's. */
   readonly onUnmap?: UnmapNotify
 }
 
 /** One domain's view of a hypervisor. Every method that takes `peer` acts for that domain only. */
 export interface Substrate {
+  /** For choices such as a default ring size; never to ask which methods there are. */
   readonly kind: 'memory' | 'local' | 'xen'
   /** This domain's number. It may change once the hypervisor was lost: read it, do not keep it. */
   readonly domid: Domid
@@ -111,5 +132,6 @@ export interface Substrate {
   xenstore(): Promise<XenstoreTransport>
   /** Close every port, share and mapping, and leave. Idempotent. */
   close(): Promise<void>
+  /** {@link Substrate.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
