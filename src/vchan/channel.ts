@@ -22,15 +22,19 @@ export type ChannelState = 'waiting' | 'open' | 'closed'
 /** My direction: writable; ended, and a peer without end marks is still reading; ended. */
 export type Outbound = 'open' | 'ending' | 'ended'
 
+/** What a channel has done since it was opened, as it was at the moment of asking. */
 export interface ChannelCounters {
+  /** Bytes taken out of the ring. In message mode the 4-byte lengths count as well. */
   readonly bytesRead: number
+  /** Bytes put into the ring; the peer may not have read them yet. */
   readonly bytesWritten: number
   /** Events sent to the peer. */
   readonly notifiesSent: number
   /** Events received. */
   readonly wakeups: number
-  /** Spins that saw the peer move, and those that did not. */
+  /** Spins that saw the peer move: each spared a sleep and a wake-up. */
   readonly spinHits: number
+  /** Spins that saw nothing and were followed by a sleep: processor time for nothing. */
   readonly spinMisses: number
   /** Times the peer moved between a look and the request to be told: lost wake-ups, but for the second look. */
   readonly lateLooks: number
@@ -43,12 +47,28 @@ const WRITE_SPINS_MAX = 16
 const NOBODY = (): void => {}
 const flushOwed = (channel: VchanChannel): void => channel.flush()
 
+/**
+ * One end of a vchan: two byte rings, a control page and an event channel. Sockets sit on it; `socket.channel` is for
+ * looking, since what is read or written here is missing from the socket's stream.
+ *
+ * The operations never wait: they move what can be moved now, and the handler set by {@link onWake} runs when more can
+ * be.
+ */
 export class VchanChannel {
+  /** Which end this is; {@link Role} says what follows from it. */
   readonly role: Role
+  /**
+   * The domain at the other end: whom the pages are granted to, or who granted them. Proven by the hypervisor, not
+   * claimed.
+   */
   readonly peer: Domid
+  /** The control page's grant reference, in the server's numbers; with {@link port} all that a client needs to know. */
   readonly ringRef: Gref
+  /** The event channel's port at the server's end, whichever end this is. */
   readonly port: EvtchnPort
+  /** Size of the ring this end reads, a power of two in 1,024…1,048,576: what the peer can write ahead. */
   readonly readRingBytes: number
+  /** Size of the ring this end writes, likewise; the two may differ, and {@link send} takes no more than this. */
   readonly writeRingBytes: number
   private readonly parts: ChannelParts
   private readonly page: ControlPage
@@ -126,6 +146,7 @@ export class VchanChannel {
     return channel
   }
 
+  /** Never goes back. A peer that vanished leaves it `open` until this side closes: there may be bytes left to read. */
   get state(): ChannelState {
     if (this.closing !== undefined) return 'closed'
     return this.status.live === 'awaited' ? 'waiting' : 'open'
@@ -141,6 +162,7 @@ export class VchanChannel {
     return this.inboundNow
   }
 
+  /** How far {@link end} has come; always `open` before it is called, also when the peer has gone. */
   get outbound(): Outbound {
     return this.outboundNow
   }
@@ -155,10 +177,12 @@ export class VchanChannel {
     return this.status.knowsEndMarks
   }
 
+  /** Bytes taken out of the ring so far. */
   get bytesRead(): number {
     return this.readCount
   }
 
+  /** Bytes put into the ring so far, read by the peer or not. */
   get bytesWritten(): number {
     return this.writtenCount
   }
@@ -168,6 +192,7 @@ export class VchanChannel {
     return this.lostCount
   }
 
+  /** All counters at once, in a new object: take the difference of two to see a rate. */
   get counters(): ChannelCounters {
     return {
       bytesRead: this.readCount,
@@ -331,6 +356,7 @@ export class VchanChannel {
     return this.closing
   }
 
+  /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -340,6 +366,7 @@ export class VchanChannel {
     this.parts.event.ref()
   }
 
+  /** Let the process end although the channel is open, as it may before the first {@link ref}. */
   unref(): void {
     this.parts.event.unref()
   }

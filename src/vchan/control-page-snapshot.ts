@@ -12,29 +12,48 @@ import {
 } from '../../protocol/vchan-page.js'
 import { PAGE_BYTES } from '../../protocol/xen.js'
 
+/** One ring as the control page describes it. */
 export interface RingSnapshot {
+  /** The size as a power of two: 10 (1 KiB) to 20 (1 MiB) in a page that is valid. */
   readonly order: number
+  /** Bytes ever written, modulo 2^32. */
   readonly prod: number
+  /** Bytes ever read, modulo 2^32. */
   readonly cons: number
   /** `prod - cons` modulo 2^32. */
   readonly used: number
+  /** References of the ring's pages, in order; none for orders 10 and 11, which lie in the control page. */
   readonly grants: readonly number[]
 }
 
+/** The end marks: eight bytes behind the grant list that tell an end from a crash (protocol/vchan.md). */
 export interface EndMarksSnapshot {
+  /** Where they lie, in bytes from the start of the page; a multiple of 8. */
   readonly offset: number
+  /** 1: a page with another version is decoded as one without end marks. */
   readonly version: number
+  /** The client's state: 0 knows nothing of end marks, 1 knows them, 2 has written its last byte. */
   readonly client: number
+  /** The server's state, likewise. */
   readonly server: number
 }
 
+/**
+ * A control page decoded from one copy of it. Nothing in it is checked: it shows what the peers wrote, impossible
+ * values included.
+ */
 export interface ControlPageSnapshot {
+  /** The ring from client to server. */
   readonly left: RingSnapshot
+  /** The ring from server to client. */
   readonly right: RingSnapshot
+  /** 1 alive, 2 has not come yet, anything else dead. */
   readonly clientLive: number
+  /** 1 alive, anything else dead. */
   readonly serverLive: number
   /** What the server has asked the client to tell it: 1 write, 2 read. */
   readonly clientNotify: number
+  /** What the client has asked the server to tell it, likewise. */
   readonly serverNotify: number
   /** Why the orders cannot be, or undefined; grants and end marks are then not decoded. */
   readonly fault: string | undefined

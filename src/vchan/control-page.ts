@@ -3,6 +3,10 @@
 import { END_MARK, LIVE, NOTIFY, OFFSET } from '../../protocol/vchan-page.js'
 import type { SharedWords } from './shared-words.js'
 
+/**
+ * The server allocates and grants the pages, the client maps them. The client writes the left ring, the server the
+ * right one.
+ */
 export type Role = 'server' | 'client'
 
 /** Kicks the other end; an EventChannel is one. */

@@ -17,6 +17,7 @@ export interface ConduitMessageSocketOptions extends SocketIdentity {
   readonly highWaterMark?: number | undefined
 }
 
+/** What a {@link ConduitMessageSocket} emits, with the arguments of the listeners. */
 export interface ConduitMessageSocketEvents {
   /** One message. Listening makes messages flow. */
   message: [message: Buffer]
@@ -26,6 +27,10 @@ export interface ConduitMessageSocketEvents {
   drain: []
   /** The peer has ended and every message was delivered. */
   end: []
+  /**
+   * Why the connection was lost, before `close`; not emitted where nobody listens and no messages flow: receive()
+   * rejects with it.
+   */
   error: [error: Error]
   /** Once, after everything is unmapped. */
   close: [hadError: boolean]
@@ -50,10 +55,17 @@ const TURN_BYTES = 1024 * 1024
  * for await (const message of socket) console.log(message.toString())
  */
 export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvents> {
+  /**
+   * Largest message in either direction, in bytes: send() throws EMSGSIZE, a peer's larger one ends the socket with it.
+   */
   readonly maxMessageBytes: number
+  /** The name by which the two ends met; undefined for `vchan://DOMID/PORT`. */
   readonly name: string | undefined
+  /** The port within the name that the client asked for; undefined where it asked for none. */
   readonly port: string | undefined
+  /** At a client `vchan://DOMID` of its own domain, at a server the name that was connected to. */
   readonly localAddress: string | undefined
+  /** At a client what it connected to, at a server `vchan://DOMID` of the client's domain. */
   readonly remoteAddress: string
   readonly #channel: VchanChannel
   readonly #allowHalfOpen: boolean
@@ -93,14 +105,17 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
     process.nextTick(() => this.#pull())
   }
 
+  /** The channel below, for looking: bytes read or written there are missing here. */
   get channel(): VchanChannel {
     return this.#channel
   }
 
+  /** The channel's counters: bytes with the 4-byte length of each message, wake-ups, spins. */
   get counters(): ChannelCounters {
     return this.#channel.counters
   }
 
+  /** Whether the peer tells the end of its direction from its death; if not, {@link end} ends both directions. */
   get halfCloseSupported(): boolean {
     return this.#channel.halfCloseSupported
   }
@@ -110,6 +125,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
     return this.#writer.bufferedBytes
   }
 
+  /** True from the first close() or destroy(), also when the peer caused it; `close` may still be to come. */
   get destroyed(): boolean {
     return this.#closing !== undefined
   }
@@ -218,6 +234,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
     return this
   }
 
+  /** Go on after {@link pause}: what had come meanwhile is delivered before this returns. */
   resume(): this {
     this.#paused = false
     this.#dispatch()
@@ -225,11 +242,13 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
     return this
   }
 
+  /** Keep the process alive while the connection is open; it does at first. */
   ref(): this {
     this.#channel.ref()
     return this
   }
 
+  /** Let the process end although the connection is open. */
   unref(): this {
     this.#channel.unref()
     return this
@@ -254,6 +273,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
     return this.#closing
   }
 
+  /** {@link close}, for `await using`: at once, so call {@link end} first where queued messages must arrive. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -9,12 +9,17 @@ export interface SocketIdentity {
   readonly name?: string | undefined
   /** The port within the name. */
   readonly port?: string | undefined
+  /** What this end is called: at a server the name, at a client `vchan://DOMID` of its own domain. */
   readonly localAddress?: string | undefined
+  /** The port within the local name; a word, where TCP has a number. */
   readonly localPort?: string | undefined
+  /** What the other end is called: the name that was connected to, or `vchan://DOMID`. */
   readonly remoteAddress?: string | undefined
+  /** The port within the remote name. */
   readonly remotePort?: string | undefined
 }
 
+/** As net.Socket's: `readOnly` after end(), `writeOnly` after the peer's. */
 export type SocketReadyState = 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed'
 
 const NO_COUNTERS: ChannelCounters = {
@@ -40,10 +45,15 @@ export abstract class NetFace extends Duplex {
     this.#identity = identity
   }
 
+  /**
+   * The channel below, undefined while connecting. For looking: bytes read or written there are missing from this
+   * stream.
+   */
   get channel(): VchanChannel | undefined {
     return this.channelBelow
   }
 
+  /** True until `connect`, or until the socket was destroyed instead. */
   get connecting(): boolean {
     return this.channelBelow === undefined && !this.destroyed
   }
@@ -53,6 +63,7 @@ export abstract class NetFace extends Duplex {
     return this.channelBelow === undefined
   }
 
+  /** Which directions are open, in net.Socket's words. */
   get readyState(): SocketReadyState {
     if (this.connecting) return 'opening'
     if (this.readable && this.writable) return 'open'
@@ -60,6 +71,7 @@ export abstract class NetFace extends Duplex {
     return this.writable ? 'writeOnly' : 'closed'
   }
 
+  /** Bytes that have come out of the ring, read by this program or still buffered in the stream. */
   get bytesRead(): number {
     return this.channelBelow?.bytesRead ?? 0
   }
@@ -74,6 +86,7 @@ export abstract class NetFace extends Duplex {
     return this.writableLength
   }
 
+  /** The channel's counters, in a new object; all 0 while connecting. */
   get counters(): ChannelCounters {
     return this.channelBelow?.counters ?? NO_COUNTERS
   }
@@ -83,29 +96,46 @@ export abstract class NetFace extends Duplex {
     return this.channelBelow?.halfCloseSupported ?? false
   }
 
+  /**
+   * At a client what it connected to, at a server `vchan://DOMID` of the client's domain: that number is the
+   * hypervisor's word.
+   */
   get remoteAddress(): string | undefined {
     const { remoteAddress, name } = this.#identity
     return remoteAddress ?? name ?? (this.channelBelow && `vchan://${this.channelBelow.peer}`)
   }
 
+  /** `vchan`, where net.Socket has `IPv4` or `IPv6`. */
   get remoteFamily(): string {
     return 'vchan'
   }
 
+  /** The port within the name that was asked for; undefined where none was. */
   get remotePort(): string | undefined {
     return this.#identity.remotePort ?? this.#identity.port
   }
 
+  /** At a client `vchan://DOMID` of its own domain, at a server the name that was connected to. */
   get localAddress(): string | undefined {
     return this.#identity.localAddress
   }
 
+  /**
+   * At a server the port within its name that the client asked for; undefined where it asked for none, and at a client.
+   */
   get localPort(): string | undefined {
     return this.#identity.localPort
   }
 
   /** This end, as node:net puts it; empty while connecting. */
-  address(): { address?: string; family?: string; port?: string } {
+  address(): {
+    /** {@link localAddress}, where there is one. */
+    address?: string
+    /** `vchan`. */
+    family?: string
+    /** {@link localPort}, where there is one. */
+    port?: string
+  } {
     if (this.pending) return {}
     const { localAddress, localPort } = this.#identity
     return {
@@ -135,6 +165,7 @@ export abstract class NetFace extends Duplex {
     return this
   }
 
+  /** Milliseconds set by {@link setTimeout}; 0 when it is off. */
   get timeout(): number {
     return this.#timeoutMs
   }
@@ -149,12 +180,14 @@ export abstract class NetFace extends Duplex {
     return this
   }
 
+  /** Keep the process alive while the connection is open; it does at first. */
   ref(): this {
     this.#held = true
     this.channelBelow?.ref()
     return this
   }
 
+  /** Let the process end although the connection is open. */
   unref(): this {
     this.#held = false
     this.channelBelow?.unref()

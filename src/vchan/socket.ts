@@ -9,6 +9,10 @@ import { brokenPipe, peerGone } from './vchan-error.js'
 
 /** As in node:net: one buffer for all that is read, handed to a callback instead of `data` events. */
 export interface OnReadOptions {
+  /**
+   * Ordinary memory of at least one byte, or what returns it before each read: two buffers can take turns then. What
+   * `callback` got is overwritten by the next read.
+   */
   readonly buffer: Uint8Array | (() => Uint8Array)
   /** Called with the number of bytes now in `buffer`. Return false to pause; `resume()` goes on. */
   // biome-ignore lint/suspicious/noConfusingVoidType: as node:net's own type has it
@@ -18,6 +22,7 @@ export interface OnReadOptions {
 export interface ConduitSocketOptions extends SocketIdentity {
   /** Keep the writable side open when the peer ends. False by default, as in node:net. */
   readonly allowHalfOpen?: boolean | undefined
+  /** Read into one buffer of your own, with no allocation a chunk: the fastest way. There are no `data` events then. */
   readonly onread?: OnReadOptions | undefined
   /** Bytes to buffer each way beside the ring; 64 KiB by default. */
   readonly highWaterMark?: number | undefined
@@ -156,6 +161,7 @@ export class ConduitSocket extends NetFace {
     else channel.close().then(done, done)
   }
 
+  /** Destroy, and wait for `close`: for `await using`. Call end() first where what was written must arrive. */
   override async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#closeEmitted) {
       const closed = new Promise<void>((resolve) => this.once('close', () => resolve()))
