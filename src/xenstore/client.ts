@@ -15,6 +15,7 @@ import { type WatchOptions, watchStream } from './watch-stream.js'
 
 export type { Permission, RequestOptions, TransactionOptions, WatchOptions, XenstoreTransaction, XenstoreWatch }
 
+/** How XenstoreClient.open() connects, reconnects and waits. */
 export interface XenstoreClientOptions {
   /** Connect again when the connection is lost; true by default. */
   readonly reconnect?: boolean
@@ -206,6 +207,7 @@ export class XenstoreClient extends DomainClient {
     this.#link.ref()
   }
 
+  /** Undo one {@link ref}. Calls are counted, and one too many does nothing. */
   unref(): void {
     this.#link.unref()
   }
@@ -216,6 +218,7 @@ export class XenstoreClient extends DomainClient {
     this.#watches.end()
   }
 
+  /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -7,9 +7,11 @@ import { replyNumber, replyStrings } from './replies.js'
 import type { RequestChannel } from './request-channel.js'
 import type { XenstoreTransaction } from './transaction.js'
 
+/** What every request to the store takes beside its own arguments. */
 export interface RequestOptions {
   /** Do it inside this transaction. */
   readonly transaction?: XenstoreTransaction | undefined
+  /** Stops waiting for the reply, with the signal's reason; the store may do the request all the same. */
   readonly signal?: AbortSignal | undefined
 }
 

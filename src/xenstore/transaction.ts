@@ -16,13 +16,16 @@ export class XenstoreTransaction {
   /** @internal */
   ended = false
 
+  /** Made by XenstoreClient.transaction(). @internal */
   constructor(id: number, channel: RequestChannel) {
     this.id = id
     this.channel = channel
   }
 }
 
+/** How XenstoreClient.transaction() runs its body. */
 export interface TransactionOptions {
+  /** Gives up, also in a pause between attempts; before the commit was sent, nothing takes effect. */
   readonly signal?: AbortSignal | undefined
   /** How often the body may run; 64 by default. */
   readonly attempts?: number | undefined

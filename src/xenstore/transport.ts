@@ -11,6 +11,7 @@ export interface XenstoreTransport {
   onClose(listener: (error?: Error) => void): void
   /** Whether the connection keeps the event loop alive: not before `ref()`. */
   ref(): void
+  /** Undo ref(), however often that was called: the client does the counting. */
   unref(): void
   /** Idempotent. */
   close(): void

@@ -3,7 +3,9 @@ import type { ConduitError } from '../errors.js'
 import { onAbort } from './on-abort.js'
 import { closedBySignal, PENDING_PATHS_MAX, type WatchListener, type WatchRegistry } from './watch.js'
 
+/** How a watch is registered, and what ends it. */
 export interface WatchOptions {
+  /** Ends the watch: no listener hears of it again, and a loop over it throws the signal's reason. */
   readonly signal?: AbortSignal | undefined
   /** Levels below the path that count, 0 for the node alone. Only where the store has the feature (Xen 4.21). */
   readonly depth?: number | undefined

@@ -7,9 +7,11 @@ import type { ChannelRequest } from './request-channel.js'
 
 /** A listener's hold on a path. */
 export interface XenstoreWatch {
+  /** As it was given to watch(): absolute, relative, or `@introduceDomain` and the like. */
   readonly path: string
   /** No event reaches the listener after the call. Resolves when the store has forgotten the watch; never rejects. Idempotent. */
   close(): Promise<void>
+  /** {@link XenstoreWatch.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
