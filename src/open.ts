@@ -38,6 +38,7 @@ const shared = new SharedConduit({
   },
 })
 
+/** What openEnvironment() takes: which substrate and how to reach it, and the limits of the rendezvous. */
 export interface EnvironmentOptions extends SubstrateOptions, Omit<ConduitOptions, 'substrate'> {
   /** Use this one, such as one of `conduit-vchan/testing`, and close it with the environment. */
   readonly substrate?: Substrate | undefined

@@ -34,6 +34,7 @@ import type {
   StreamServerOptions,
 } from './server-options.js'
 
+/** What Conduit.open() lives on, and the limits of its rendezvous. */
 export interface ConduitOptions {
   /** Closed with the environment. */
   readonly substrate: Substrate
@@ -194,6 +195,7 @@ export class Conduit {
     return this.#closing
   }
 
+  /** {@link close}, for `await using`: connections are broken off, not waited for. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

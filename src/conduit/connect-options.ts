@@ -23,16 +23,19 @@ type Behaviour<Options> = Omit<
   'name' | 'port' | 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort' | 'signal'
 >
 
+/** What connect() takes for a {@link ConduitSocket}. */
 export interface StreamConnectOptions extends RendezvousOptions, Behaviour<ConduitSocketOptions> {
   /** A stream of bytes. */
   readonly mode?: 'stream' | undefined
 }
 
+/** What connect() takes for a {@link ConduitMessageSocket}: `mode: 'message'`, which the server must have as well. */
 export interface MessageConnectOptions extends RendezvousOptions, Behaviour<ConduitMessageSocketOptions> {
   /** Messages, each delivered whole. */
   readonly mode: 'message'
 }
 
+/** What connect() takes; `mode` decides which class of socket it resolves with. */
 export type ConnectOptions = StreamConnectOptions | MessageConnectOptions
 
 /** @throws TypeError when it is no string; ConduitError CONDUIT_NAME, EINVAL. */

@@ -4,6 +4,7 @@ import { addressOf, type StreamConnectOptions } from './connect-options.js'
 import { remoteOf } from './dialer.js'
 import type { ConduitLease } from './server-options.js'
 
+/** What createConnection() takes: address and options in one object, as http.Agent passes them on. Streams only. */
 export interface ConnectionOptions extends StreamConnectOptions {
   /** As connect() takes it. */
   readonly address: string

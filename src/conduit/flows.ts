@@ -16,7 +16,9 @@ import { type ConduitContext, ownDomid } from './context.js'
 
 /** A line of the table. */
 export interface Flow extends FlowEntry {
+  /** The server's domain: proven, since only it can write in the directory that the line was found in. */
   readonly server: Domid
+  /** Which connection: 12 hexadecimal digits, chosen at random by the client. */
   readonly connectionId: string
 }
 

@@ -6,6 +6,7 @@ import type { XenstoreClient } from '../xenstore/client.js'
 
 /** A name that somebody holds. */
 export interface NameEntry {
+  /** In lower case, without a port: listeners for several ports of a name share its entry. */
   readonly name: string
   /** The domain that holds it. */
   readonly domid: Domid

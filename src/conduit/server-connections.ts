@@ -8,6 +8,7 @@ import { ConduitSocket } from '../vchan/socket.js'
 import type { OpenConnection } from './peer-loss.js'
 import type { ServerOptions } from './server-options.js'
 
+/** One client's connection at a server: which of the two follows from the server's `mode`. */
 export type ServerSocket = ConduitSocket | ConduitMessageSocket
 
 export class ServerConnections {

@@ -6,6 +6,7 @@ import type { ConduitSocketOptions } from '../vchan/socket.js'
 import type { Conduit } from './conduit.js'
 import type { ServerSocket } from './server-connections.js'
 
+/** What createServer() takes: the mode, limits, and how the sockets of its connections behave. */
 export interface ServerOptions
   extends Pick<ConduitSocketOptions, 'allowHalfOpen' | 'highWaterMark' | 'pauseOnConnect'> {
   /** What clients must ask for: a stream of bytes, by default, or messages. */
@@ -30,6 +31,7 @@ export interface MessageServerOptions extends ServerOptions {
   readonly mode: 'message'
 }
 
+/** What listen() takes beside the address. */
 export interface ListenOptions {
   /** Stops trying to listen; closes the server once it does. */
   readonly signal?: AbortSignal | undefined
@@ -41,7 +43,9 @@ export interface ListenOptions {
 export interface ServerAddress {
   /** As connect() takes it. */
   readonly address: string
+  /** The name, in lower case; undefined on `vchan://DOMID/PORT`. */
   readonly name: string | undefined
+  /** The port within the name; undefined where the server takes every port of it. */
   readonly port: string | undefined
   /** The server's own domain. */
   readonly domid: Domid
@@ -49,7 +53,9 @@ export interface ServerAddress {
 
 /** A connection that was refused because there are too many. */
 export interface DroppedConnection {
+  /** The name that the client asked for. */
   readonly name: string
+  /** The port within the name; undefined where the client asked for none. */
   readonly port: string | undefined
   /** The client. */
   readonly domid: Domid

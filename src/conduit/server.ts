@@ -32,6 +32,10 @@ const LISTEN_TIMEOUT_MS = 10_000
  * await server.listen('echo')
  */
 export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends EventEmitter implements AsyncDisposable {
+  /**
+   * Connections at a time, those in their handshake included; one more is refused with ECONNREFUSED, and emits `drop`.
+   * May be changed at any time; undefined for no limit.
+   */
   maxConnections: number | undefined
   readonly #acquire: () => Promise<ConduitLease>
   readonly #options: ServerOptions
@@ -61,13 +65,13 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     if (listener !== undefined) this.on('connection', listener as ConnectionListener<Socket>)
   }
 
-  /** Whether clients can connect. */
   /** Where the promise of an async listener's rejection goes: a connection's failure ends that connection, nothing else. */
   override [captureRejectionSymbol](error: unknown, event: string | symbol, socket: unknown): void {
     if (event === 'connection' && isConduitError(error)) (socket as ServerSocket).destroy()
     else this.emit('error', error)
   }
 
+  /** Whether clients can connect: from when listen() resolves until close() is called. */
   get listening(): boolean {
     return this.#address !== undefined && this.#closed === undefined
   }
@@ -122,6 +126,7 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     await Promise.all([this.#connections.close(true), this.close()])
   }
 
+  /** {@link close}, for `await using`: waits for the connections there are. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -139,6 +144,7 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     return this
   }
 
+  /** Let the process end although the server listens. Its connections hold the process by themselves. */
   unref(): this {
     this.#held = false
     this.#hold()

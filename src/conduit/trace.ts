@@ -3,6 +3,7 @@ import { tracingChannel } from 'node:diagnostics_channel'
 
 /** What subscribers get; `result` or `error` is added when the connect has ended. */
 export interface ConnectTrace {
+  /** What is connected to, as `NAME`, `NAME:PORT` or `vchan://DOMID/PORT`. */
   readonly address: string
   /** What was waited for last. */
   step: string
