@@ -65,7 +65,10 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     if (listener !== undefined) this.on('connection', listener as ConnectionListener<Socket>)
   }
 
-  /** Where the promise of an async listener's rejection goes: a connection's failure ends that connection, nothing else. */
+  /**
+   * Where the promise of an async listener's rejection goes: a connection's failure ends that connection, nothing else.
+   * @internal
+   */
   override [captureRejectionSymbol](error: unknown, event: string | symbol, socket: unknown): void {
     if (event === 'connection' && isConduitError(error)) (socket as ServerSocket).destroy()
     else this.emit('error', error)

@@ -51,6 +51,7 @@ const TURN_BYTES = 1024 * 1024
  * `for await` fetches them, and the peer is held back while nobody does.
  *
  * @example
+ * const socket = await connect('echo:messages', { mode: 'message' })
  * socket.send('ping')
  * for await (const message of socket) console.log(message.toString())
  */
@@ -86,6 +87,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
   #error: Error | undefined
   #closing: Promise<void> | undefined
 
+  /** For connect() and servers. @internal */
   constructor(channel: VchanChannel, options: ConduitMessageSocketOptions = {}) {
     super()
     this.#channel = channel

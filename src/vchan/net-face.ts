@@ -145,7 +145,7 @@ export abstract class NetFace extends Duplex {
     }
   }
 
-  /** For whoever learns only later who is at the other end. */
+  /** For whoever learns only later who is at the other end. @internal */
   identify(identity: SocketIdentity): void {
     this.#identity = { ...this.#identity, ...identity }
   }

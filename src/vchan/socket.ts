@@ -55,7 +55,7 @@ const wakeupChannel = diagnosticsChannel('conduit:socket:wakeup')
  * an error. A peer that vanishes is an ECONNRESET once all it wrote was read; never an end.
  *
  * @example
- * const socket = new ConduitSocket(await VchanChannel.connect(substrate, peer, ringRef, port))
+ * const socket = await connect('echo')
  * socket.end('hello')
  * for await (const chunk of socket) process.stdout.write(chunk)
  */
@@ -72,7 +72,10 @@ export class ConduitSocket extends NetFace {
   /** What will end this socket once the reader has taken what came before. */
   #doom: Error | undefined
 
-  /** `channel`: connected, or a promise of that; the socket is `connecting` until it resolves, then emits `connect`. */
+  /**
+   * For connect() and servers. `channel`: connected, or a promise of that; the socket is `connecting` until it resolves,
+   * then emits `connect`. @internal
+   */
   constructor(channel: VchanChannel | Promise<VchanChannel>, options: ConduitSocketOptions = {}) {
     super(duplexOptions(options), options)
     if (options.onread !== undefined) checkOnread(options.onread)
@@ -81,11 +84,6 @@ export class ConduitSocket extends NetFace {
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
     if (!(channel instanceof Promise)) this.#attach(channel)
     else channel.then((ready) => this.#connected(ready)).catch((error) => this.destroy(error))
-  }
-
-  /** Why a failing write or a vanished peer has not ended the socket yet: unread data comes first. */
-  get doom(): Error | undefined {
-    return this.#doom
   }
 
   override read(size?: number): unknown {
