@@ -29,7 +29,7 @@ export function prebuildPath(): string {
 /** How to get an addon for the package at `root`. Only a checkout has a tsconfig.json. */
 export function buildHint(root: string): string {
   const command = existsSync(join(root, 'tsconfig.json')) ? `npm run build in ${root}` : 'npx conduit-build'
-  return `${command} (takes a C++ compiler, make and python3)`
+  return `${command}, with a C++20 compiler, make and python3 at hand`
 }
 
 /**

@@ -48,9 +48,9 @@ describe("the addon's file", () => {
         return (error as { hint?: string }).hint
       }
     }
-    expect(hint()).to.match(/^npx conduit-build \(/)
+    expect(hint()).to.match(/^npx conduit-build, /)
     put('tsconfig.json')
-    expect(hint()).to.equal(`npm run build in ${root} (takes a C++ compiler, make and python3)`)
+    expect(hint()).to.equal(`npm run build in ${root}, with a C++20 compiler, make and python3 at hand`)
   })
 })
 
