@@ -1,6 +1,5 @@
 // Pages of sealed memfds in this process: what share() and map() return. Clears its notify byte and kicks its
 // port when it goes; what happens when the peer goes is the substrate's.
-import { markAsUntransferable } from 'node:worker_threads'
 import { type Gref, PAGE_BYTES } from '../../../protocol/xen.js'
 import { type NativeMapping, native, systemError } from '../../native.js'
 import type { Mapping, Share } from '../substrate.js'
@@ -45,9 +44,9 @@ export class LocalPages implements Share, Mapping {
     } catch (cause) {
       throw systemError(cause, `map ${options.grefs.length} pages`, 'MAPPING_FAILED')
     }
+    // postMessage would detach it behind the ring's back: node itself marks external memory as untransferable. Not
+    // markAsUntransferable(): from Node 24 on it sets a detach key too, at which napi_detach_arraybuffer ends the process.
     this.#buffer = this.native.buffer
-    // postMessage would detach it behind the ring's back.
-    markAsUntransferable(this.#buffer)
     this.grefs = options.grefs
     this.bytes = this.#buffer.byteLength
     this.#options = options
