@@ -1,16 +1,30 @@
-// Names and texts come from the C library (strerrorname_np), so that codes are spelt as the kernel's headers spell them.
+// Codes are libuv's, so that they are spelt as Node's own errors spell them; node exports it, whatever the C library.
 #include "errno_error.h"
 
-#include <cstring>
+#include <uv.h>
+
+#include <cerrno>
 #include <string>
+#include <system_error>
 
 namespace conduit {
 
+namespace {
+
+std::string CodeOf(int error) {
+  // What sendmsg and flock may answer and libuv has no name for.
+  if (error == ETOOMANYREFS) return "ETOOMANYREFS";
+  if (error == ENOLCK) return "ENOLCK";
+  char name[64];
+  uv_err_name_r(-error, name, sizeof name);
+  return name[0] == 'E' ? name : "EUNKNOWN";
+}
+
+}  // namespace
+
 Napi::Error ErrnoError(Napi::Env env, const char* syscall, int error) {
-  const char* name = strerrorname_np(error);
-  std::string code = name == nullptr ? "EUNKNOWN" : name;
-  Napi::Error result = Napi::Error::New(env, std::string(syscall) + ": " + strerrordesc_np(error));
-  result.Set("code", Napi::String::New(env, code));
+  Napi::Error result = Napi::Error::New(env, std::string(syscall) + ": " + std::generic_category().message(error));
+  result.Set("code", Napi::String::New(env, CodeOf(error)));
   result.Set("errno", Napi::Number::New(env, error));
   result.Set("syscall", Napi::String::New(env, syscall));
   return result;
