@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace conduit {
 
@@ -22,6 +24,13 @@ struct Region {
   void Unmap();
 };
 
+// A run of bytes of a file.
+struct Segment {
+  int fd;
+  uint64_t offset;
+  uint64_t bytes;
+};
+
 class Mapping : public Napi::ObjectWrap<Mapping> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -30,15 +39,18 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
   explicit Mapping(const Napi::CallbackInfo& info);
   ~Mapping() override;
 
+  // The Mapping behind a JavaScript value, or nullptr when there is none: a prototype proves nothing.
+  static Mapping* From(const Napi::Value& value);
+
   const std::shared_ptr<Region>& region() const { return region_; }
   // For the end of the environment, when JavaScript runs no more.
   void Unmap() { region_->Unmap(); }
 
  private:
-  Napi::Value Buffer(const Napi::CallbackInfo& info);
+  static Napi::Value Buffer(const Napi::CallbackInfo& info);
   void Renew(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
-  void MapSegments(Napi::Env env, const double* triples, size_t count, bool writable);
+  void MapSegments(Napi::Env env, const std::vector<Segment>& segments, bool writable);
   void Attach(Napi::Env env);
   void Detach(Napi::Env env);
 

@@ -1,8 +1,18 @@
 // The addon's Mapping: bytes shared between mappings, and what JavaScript sees once one is closed.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { markAsUntransferable } from 'node:worker_threads'
 import { expect } from 'chai'
 import { type NativeMapping, native } from '../../src/native.js'
+import { pythonMemfd } from '../support/python-peer.js'
 
 const PAGE = 4096
+/** No V8 of Node 20 has `ArrayBuffer.prototype.transfer` without it; later ones do not know the flag any more. */
+const TRANSFER_FLAG = 'transfer' in ArrayBuffer.prototype ? [] : ['--harmony-rab-gsab-transfer']
 
 function mapOf(segments: number[], writable = true): NativeMapping {
   return new (native().Mapping)(Float64Array.from(segments), writable)
@@ -86,6 +96,77 @@ describe('addon: Mapping', () => {
   it('refuses arguments of the wrong shape', () => {
     expect(() => new (native().Mapping)(Float64Array.of(1, 2), true)).to.throw(TypeError)
     expect(() => new (native().Mapping)(new Uint8Array(3) as unknown as Float64Array, true)).to.throw(TypeError)
+    const getter = Object.getOwnPropertyDescriptor(native().Mapping.prototype, 'buffer')!.get!
+    const event = native().eventfdCreate()
+    const watcher = new (native().FdWatcher)(event, true, () => 0)
+    expect(() => getter.call(watcher)).to.throw(TypeError)
+    watcher.close()
+    native().closeFd(event)
+  })
+
+  it('refuses numbers that no segment can have, rather than cutting them', () => {
+    for (const segment of [
+      [Number.NaN, 0, PAGE],
+      [fd + 2 ** 32, 0, PAGE],
+      [fd, -PAGE, PAGE],
+      [fd, 0.5, PAGE],
+      [fd, 0, 0],
+      [fd, 0, Number.POSITIVE_INFINITY],
+      // Their sum is 2^64 + one page.
+      [fd, 0, 4 * PAGE, fd, 0, 2 ** 63, fd, 0, 2 ** 63 - 3 * PAGE],
+    ]) {
+      expect(() => mapOf(segment), String(segment)).to.throw(RangeError)
+    }
+  })
+
+  it('refuses more than 1 GiB: node frees a buffer over its own limit behind our back', () => {
+    const vast = native().memfdCreate('conduit-test', 2 ** 33)
+    expect(() => mapOf([vast, 0, 2 ** 33])).to.throw(RangeError)
+    native().closeFd(vast)
+  })
+
+  it('refuses a range beyond the end of its file, which would be SIGBUS', () => {
+    for (const segment of [
+      [fd, 0, 5 * PAGE],
+      [fd, 4 * PAGE, PAGE],
+      [fd, 0, PAGE, fd, 2 ** 40, PAGE],
+    ]) {
+      expect(() => mapOf(segment), String(segment))
+        .to.throw()
+        .with.property('code', 'ENXIO')
+    }
+  })
+
+  it('refuses a file that could shrink under it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'conduit-'))
+    const path = join(folder, 'file')
+    writeFileSync(path, Buffer.alloc(PAGE))
+    const file = openSync(path, 'r+')
+    expect(() => mapOf([file, 0, PAGE]))
+      .to.throw()
+      .with.property('code', 'EINVAL')
+    closeSync(file)
+    rmSync(folder, { recursive: true })
+  })
+
+  it('cannot be taken away by a transfer to a worker', () => {
+    const mapping = mapOf([fd, 0, PAGE])
+    const { buffer } = mapping
+    markAsUntransferable(buffer)
+    // Node 20 copies it then, later ones refuse.
+    try {
+      structuredClone(buffer, { transfer: [buffer] })
+    } catch (error) {
+      expect(error).to.have.property('name', 'DataCloneError')
+    }
+    expect(mapping.buffer.byteLength).to.equal(PAGE)
+    mapping.close()
+  })
+
+  it('keeps the pages of a buffer that lives on under another name after close', async () => {
+    const child = fileURLToPath(new URL('./children/transferred-buffer.js', import.meta.url))
+    const running = spawn(process.execPath, [...TRANSFER_FLAG, '--expose-gc', child], { stdio: 'inherit' })
+    expect(await once(running, 'close')).to.deep.equal([0, null])
   })
 })
 
@@ -94,6 +175,34 @@ describe('addon: memfd', () => {
     const fd = native().memfdCreate('conduit-test', 2 * PAGE)
     expect(native().sealedBytes(fd)).to.equal(2 * PAGE)
     native().closeFd(fd)
+  })
+
+  it('refuses sizes and names that cannot be, rather than cutting them', () => {
+    for (const bytes of [Number.NaN, -1, 0.5, 2 ** 63]) {
+      expect(() => native().memfdCreate('conduit-test', bytes), String(bytes)).to.throw(RangeError)
+    }
+    expect(() => native().memfdCreate('conduit\0test', PAGE)).to.throw(TypeError)
+  })
+
+  it('a file of huge pages is refused: they cover more than what was reserved for them', async () => {
+    const made = await pythonMemfd('os.MFD_ALLOW_SEALING | os.MFD_HUGETLB')
+    const file = openSync(made.path, 'r+')
+    expect(() => native().sealedBytes(file))
+      .to.throw()
+      .with.property('code', 'EPERM')
+    expect(() => mapOf([file, 0, PAGE]))
+      .to.throw()
+      .with.property('code', 'EPERM')
+    closeSync(file)
+    await made.end()
+  })
+
+  it('a file that another process made and sealed is taken', async () => {
+    const made = await pythonMemfd('os.MFD_ALLOW_SEALING')
+    const file = openSync(made.path, 'r+')
+    expect(native().sealedBytes(file)).to.equal(2 ** 21)
+    closeSync(file)
+    await made.end()
   })
 
   it('a file without seals is refused', () => {
