@@ -32,7 +32,7 @@ void OnEnvironmentEnd(napi_async_cleanup_hook_handle hook, void* data) {
   environment->mappings.clear();
   auto* cleanup = new Cleanup{hook, environment->watches.size() + 1};
   const auto watches = environment->watches;
-  for (Watch* watch : watches) CloseWatch(watch, Finish, cleanup);
+  for (const auto& [fd, watch] : watches) CloseWatch(watch, Finish, cleanup);
   // SAFETY: after the polls, which have let go of their descriptors, and before anybody can reuse the numbers.
   for (int fd : environment->files) close(fd);
   environment->files.clear();
@@ -43,9 +43,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment;
   env.SetInstanceData(environment);
   napi_add_async_cleanup_hook(env, OnEnvironmentEnd, environment, nullptr);
-  Napi::Function mapping = Mapping::Define(env);
-  environment->mapping_class = Napi::Persistent(mapping);
-  exports.Set("Mapping", mapping);
+  exports.Set("Mapping", Mapping::Define(env));
   exports.Set("FdWatcher", FdWatcher::Define(env));
   DefineMemfd(env, exports);
   DefineEventfd(env, exports);

@@ -3,6 +3,7 @@
 #pragma once
 #include <napi.h>
 
+#include <unordered_map>
 #include <unordered_set>
 
 namespace conduit {
@@ -11,10 +12,9 @@ class Mapping;
 struct Watch;
 
 struct Environment {
-  Napi::FunctionReference mapping_class;
-  // Live pages and polls, for the cleanup hook.
+  // Live pages, and polls by their descriptor, for the cleanup hook.
   std::unordered_set<Mapping*> mappings;
-  std::unordered_set<Watch*> watches;
+  std::unordered_map<int, Watch*> watches;
   // Descriptors handed to JavaScript and not closed yet. They are the process's, which a worker's end leaves alive:
   // what the worker held open would stay open, and its peers would never see it hang up.
   std::unordered_set<int> files;

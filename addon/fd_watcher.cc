@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "arguments.h"
 #include "environment.h"
 #include "errno_error.h"
 #include "spin.h"
@@ -83,7 +84,7 @@ void CloseWatch(Watch* watch, void (*done)(void*), void* data) {
   watch->done = done;
   watch->done_data = data;
   Environment* environment = Environment::Of(Napi::Env(watch->env));
-  if (environment != nullptr) environment->watches.erase(watch);
+  if (environment != nullptr) environment->watches.erase(watch->fd);
   napi_delete_reference(watch->env, watch->callback);
   if (watch->state_array != nullptr) napi_delete_reference(watch->env, watch->state_array);
   napi_async_destroy(watch->env, watch->context);
@@ -107,15 +108,17 @@ Napi::Function FdWatcher::Define(Napi::Env env) {
 
 FdWatcher::FdWatcher(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FdWatcher>(info), watch_(nullptr) {
   Napi::Env env = info.Env();
-  if (info.Length() != 3 || !info[0].IsNumber() || !info[1].IsBoolean() || !info[2].IsFunction()) {
-    throw Napi::TypeError::New(env, "new FdWatcher(fd: number, drainsEventfd: boolean, callback: function)");
-  }
+  const int fd = DescriptorArgument(info, 0);
+  const bool drains_eventfd = BooleanArgument(info, 1);
+  if (!info[2].IsFunction()) throw Napi::TypeError::New(env, "argument 3 is not a function");
+  auto& watches = Environment::Of(env)->watches;
+  if (watches.contains(fd)) throw ErrnoError(env, "uv_poll_init", EEXIST);
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
   auto* watch = new Watch;
   watch->env = env;
-  watch->fd = info[0].As<Napi::Number>().Int32Value();
-  watch->drains_eventfd = info[1].As<Napi::Boolean>().Value();
+  watch->fd = fd;
+  watch->drains_eventfd = drains_eventfd;
   int error = uv_poll_init(loop, &watch->poll, watch->fd);
   if (error != 0) {
     delete watch;
@@ -127,14 +130,15 @@ FdWatcher::FdWatcher(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FdWatche
   // Nothing keeps the process alive until somebody says ref().
   uv_unref(reinterpret_cast<uv_handle_t*>(&watch->poll));
   watch_ = watch;
-  Environment::Of(env)->watches.insert(watch);
+  watches.emplace(fd, watch);
   // Like any handle of the event loop it lives until it is closed, whoever still holds the object.
   Ref();
 }
 
 void FdWatcher::Start(const Napi::CallbackInfo& info) {
   if (watch_ == nullptr) throw ErrnoError(info.Env(), "uv_poll_start", EBADF);
-  const int events = info[0].As<Napi::Number>().Int32Value();
+  // SAFETY: libuv aborts on bits that it does not know.
+  const auto events = static_cast<int>(IntegerArgument(info, 0, UV_READABLE | UV_WRITABLE | UV_DISCONNECT));
   int error = uv_poll_start(&watch_->poll, events, [](uv_poll_t* handle, int status, int ready) {
     static_cast<Watch*>(handle->data)->OnReady(status < 0 ? UV_DISCONNECT : ready);
   });
@@ -144,16 +148,14 @@ void FdWatcher::Start(const Napi::CallbackInfo& info) {
 void FdWatcher::SpinOn(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (watch_ == nullptr) return;
-  Napi::Object object = info[0].As<Napi::Object>();
-  if (!object.InstanceOf(Environment::Of(env)->mapping_class.Value())) {
-    throw Napi::TypeError::New(env, "spinOn(mapping, offset0, offset1, state)");
+  Mapping* mapping = Mapping::From(info[0]);
+  if (mapping == nullptr) throw Napi::TypeError::New(env, "argument 1 is not a Mapping");
+  const size_t offsets[2] = {IntegerArgument(info, 1, UINT32_MAX), IntegerArgument(info, 2, UINT32_MAX)};
+  if (!info[3].IsTypedArray() || info[3].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array ||
+      info[3].As<Napi::Int32Array>().ElementLength() < SpinWords::kStateLength) {
+    throw Napi::TypeError::New(env, "argument 4 is not an Int32Array of 4");
   }
-  auto* mapping = Mapping::Unwrap(object);
-  const size_t offsets[2] = {info[1].As<Napi::Number>().Uint32Value(), info[2].As<Napi::Number>().Uint32Value()};
   auto state = info[3].As<Napi::Int32Array>();
-  if (!info[3].IsTypedArray() || state.TypedArrayType() != napi_int32_array || state.ElementLength() < SpinWords::kStateLength) {
-    throw Napi::TypeError::New(env, "state is an Int32Array of 4");
-  }
   for (size_t offset : offsets) {
     if (offset % 4 != 0 || offset + 4 > mapping->region()->bytes) {
       throw Napi::RangeError::New(env, "spinOn: a word lies outside the mapping");

@@ -144,8 +144,49 @@ describe('addon: FdWatcher', () => {
     expect(watcher.spin(100)).to.equal(false)
   })
 
+  it('holds its descriptor: it cannot be closed, and nobody else can poll it', () => {
+    watch(() => 0)
+    for (const release of [native().closeFd, native().releaseFd]) {
+      expect(() => release(event))
+        .to.throw()
+        .with.property('code', 'EBUSY')
+    }
+    expect(() => new (native().FdWatcher)(event, true, () => 0))
+      .to.throw()
+      .with.property('code', 'EEXIST')
+  })
+
+  it('refuses events that libuv does not know', () => {
+    watch(() => 0)
+    for (const events of [-1, 8, 64, Number.NaN, 2 ** 32 + 1]) {
+      expect(() => watcher.start(events), String(events)).to.throw(RangeError)
+    }
+  })
+
+  it('refuses what is no descriptor', () => {
+    watch(() => 0)
+    expect(() => new (native().FdWatcher)(Number.NaN, true, () => 0)).to.throw(RangeError)
+    expect(() => new (native().FdWatcher)(9999, true, () => 0))
+      .to.throw()
+      .with.property('code', 'EBADF')
+    expect(() => new (native().FdWatcher)(event, 1 as unknown as boolean, () => 0)).to.throw(TypeError)
+  })
+
+  it('takes pages from a Mapping only, whatever prototype an object claims', () => {
+    watch(() => 0)
+    const other = native().eventfdCreate()
+    const impostor = new (native().FdWatcher)(other, true, () => 0)
+    Object.setPrototypeOf(impostor, native().Mapping.prototype)
+    const claimed = impostor as unknown as NativeMapping
+    expect(() => watcher.spinOn(claimed, 0, 4, new Int32Array(4))).to.throw(TypeError)
+    Object.setPrototypeOf(impostor, native().FdWatcher.prototype)
+    impostor.close()
+    native().closeFd(other)
+  })
+
   it('refuses words outside the mapping', () => {
     watch(() => 0)
+    expect(() => watcher.spinOn(mapping, Number.NaN, 0, new Int32Array(4))).to.throw(RangeError)
     expect(() => watcher.spinOn(mapping, 0, 4096, new Int32Array(4))).to.throw(RangeError)
     expect(() => watcher.spinOn(mapping, 2, 0, new Int32Array(4))).to.throw(RangeError)
     expect(() => watcher.spinOn(mapping, 0, 4, new Int32Array(3))).to.throw(TypeError)
