@@ -6,8 +6,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
+#include <string>
 
+#include "arguments.h"
 #include "environment.h"
 #include "errno_error.h"
 #include "functions.h"
@@ -20,25 +21,37 @@ namespace {
 constexpr size_t kMaxFds = 64;
 constexpr int kFlags = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
-sockaddr_un Address(Napi::Env env, const Napi::Value& value) {
-  const std::string path = value.As<Napi::String>().Utf8Value();
+// The first argument as an address for `syscall`.
+sockaddr_un Address(const Napi::CallbackInfo& info, const char* syscall) {
+  const std::string path = StringArgument(info, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) throw ErrnoError(env, "bind", ENAMETOOLONG);
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    throw ErrnoError(info.Env(), syscall, path.empty() ? ENOENT : ENAMETOOLONG);
+  }
   memcpy(address.sun_path, path.data(), path.size());
   return address;
+}
+
+// Descriptors as an array of numbers, owned by the environment from here on.
+Napi::Array Owned(Napi::Env env, const int* fds, size_t count) {
+  for (size_t i = 0; i < count; i++) Environment::Of(env)->Own(fds[i]);
+  Napi::Array list = Napi::Array::New(env, count);
+  for (uint32_t i = 0; i < count; i++) list.Set(i, Napi::Number::New(env, fds[i]));
+  return list;
 }
 
 // unixListen(path: string): fd
 Napi::Value UnixListen(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const sockaddr_un address = Address(env, info[0]);
+  const sockaddr_un address = Address(info, "bind");
   const int fd = socket(AF_UNIX, kFlags, 0);
   if (fd < 0) throw ErrnoError(env, "socket", errno);
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 || listen(fd, SOMAXCONN) < 0) {
+  const bool bound = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  if (!bound || listen(fd, SOMAXCONN) < 0) {
     int error = errno;
     close(fd);
-    throw ErrnoError(env, "bind", error);
+    throw ErrnoError(env, bound ? "listen" : "bind", error);
   }
   return Napi::Number::New(env, Environment::Of(env)->Own(fd));
 }
@@ -46,7 +59,7 @@ Napi::Value UnixListen(const Napi::CallbackInfo& info) {
 // unixConnect(path: string): fd. EAGAIN when the listener's queue is full.
 Napi::Value UnixConnect(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const sockaddr_un address = Address(env, info[0]);
+  const sockaddr_un address = Address(info, "connect");
   const int fd = socket(AF_UNIX, kFlags, 0);
   if (fd < 0) throw ErrnoError(env, "socket", errno);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
@@ -60,7 +73,7 @@ Napi::Value UnixConnect(const Napi::CallbackInfo& info) {
 // unixAccept(fd: number): fd, or -1 when nobody waits
 Napi::Value UnixAccept(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const int fd = accept4(info[0].As<Napi::Number>().Int32Value(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  const int fd = accept4(DescriptorArgument(info, 0), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) throw ErrnoError(env, "accept4", errno);
   return Napi::Number::New(env, fd < 0 ? -1 : Environment::Of(env)->Own(fd));
 }
@@ -68,23 +81,39 @@ Napi::Value UnixAccept(const Napi::CallbackInfo& info) {
 // socketPair(stream: boolean): [fd, fd]
 Napi::Value SocketPair(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const int type = info[0].As<Napi::Boolean>().Value() ? SOCK_STREAM : SOCK_SEQPACKET;
+  const int type = BooleanArgument(info, 0) ? SOCK_STREAM : SOCK_SEQPACKET;
   int fds[2];
   if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) throw ErrnoError(env, "socketpair", errno);
-  Napi::Array pair = Napi::Array::New(env, 2);
-  for (uint32_t i = 0; i < 2; i++) pair.Set(i, Napi::Number::New(env, Environment::Of(env)->Own(fds[i])));
-  return pair;
+  return Owned(env, fds, 2);
+}
+
+// The descriptors of an array argument; returns how many.
+size_t Descriptors(const Napi::CallbackInfo& info, size_t index, int* fds) {
+  if (!info[index].IsArray()) throw Napi::TypeError::New(info.Env(), "descriptors are an array of numbers");
+  auto list = info[index].As<Napi::Array>();
+  const size_t count = list.Length();
+  if (count > kMaxFds) throw ErrnoError(info.Env(), "sendmsg", E2BIG);
+  for (uint32_t i = 0; i < count; i++) {
+    const Napi::Value fd = list.Get(i);
+    uint64_t number;
+    if (!fd.IsNumber() || !ToInteger(fd.As<Napi::Number>().DoubleValue(), INT32_MAX, &number)) {
+      throw Napi::TypeError::New(info.Env(), "descriptors are an array of numbers");
+    }
+    fds[i] = static_cast<int>(number);
+  }
+  return count;
 }
 
 // sendMessage(fd: number, bytes: Uint8Array, fds: number[]): false when the peer's queue is full
 Napi::Value SendMessage(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  auto bytes = info[1].As<Napi::Uint8Array>();
-  auto list = info[2].As<Napi::Array>();
-  const size_t count = list.Length();
-  if (count > kMaxFds) throw ErrnoError(env, "sendmsg", E2BIG);
+  const int fd = DescriptorArgument(info, 0);
   int fds[kMaxFds];
-  for (uint32_t i = 0; i < count; i++) fds[i] = list.Get(i).As<Napi::Number>().Int32Value();
+  const size_t count = Descriptors(info, 2, fds);
+  // SAFETY: last, since reading the list may run JavaScript that detaches the bytes.
+  Napi::Uint8Array bytes = BytesArgument(info, 1);
+  // No bytes are how the other side sees the end.
+  if (bytes.ByteLength() == 0) throw ErrnoError(env, "sendmsg", EINVAL);
   iovec part{bytes.Data(), bytes.ByteLength()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof fds)];
   msghdr message{};
@@ -99,25 +128,29 @@ Napi::Value SendMessage(const Napi::CallbackInfo& info) {
     header->cmsg_len = CMSG_LEN(count * sizeof(int));
     memcpy(CMSG_DATA(header), fds, count * sizeof(int));
   }
-  const ssize_t sent = sendmsg(info[0].As<Napi::Number>().Int32Value(), &message, MSG_NOSIGNAL);
+  const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) throw ErrnoError(env, "sendmsg", errno);
   return Napi::Boolean::New(env, sent >= 0);
 }
 
-void CollectFds(msghdr* message, std::vector<int>* fds) {
+// The descriptors that came with a message; `fds` holds as many as its control buffer does. Returns how many.
+size_t CollectFds(msghdr* message, int* fds) {
+  size_t count = 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(message); header != nullptr; header = CMSG_NXTHDR(message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    const size_t before = fds->size();
-    fds->resize(before + count);
-    memcpy(fds->data() + before, CMSG_DATA(header), count * sizeof(int));
+    const size_t bytes = header->cmsg_len - CMSG_LEN(0);
+    memcpy(fds + count, CMSG_DATA(header), bytes);
+    count += bytes / sizeof(int);
   }
+  return count;
 }
 
-// receiveMessage(fd: number, target: Uint8Array): { bytes, fds } of one message, bytes 0 at the end, null when none waits
+// receiveMessage(fd: number, target: Uint8Array): { bytes, fds } of one message, bytes 0 at the end, null when none
+// waits. EMSGSIZE: it was cut; EMFILE: no room here for its descriptors. Then, and at the end, none of them stays open.
 Napi::Value ReceiveMessage(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  auto target = info[1].As<Napi::Uint8Array>();
+  const int fd = DescriptorArgument(info, 0);
+  Napi::Uint8Array target = BytesArgument(info, 1);
   iovec part{target.Data(), target.ByteLength()};
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))];
   msghdr message{};
@@ -125,20 +158,23 @@ Napi::Value ReceiveMessage(const Napi::CallbackInfo& info) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  const ssize_t received = recvmsg(info[0].As<Napi::Number>().Int32Value(), &message, MSG_CMSG_CLOEXEC);
+  const ssize_t received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
   if (received < 0) {
     if (errno == EAGAIN || errno == EINTR) return env.Null();
     throw ErrnoError(env, "recvmsg", errno);
   }
   // SAFETY: every descriptor that arrived is ours now: handed to JavaScript, or closed here when the message is cut.
-  std::vector<int> fds;
-  CollectFds(&message, &fds);
-  if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
-    for (int fd : fds) close(fd);
-    throw ErrnoError(env, "recvmsg", EMSGSIZE);
+  int fds[kMaxFds];
+  size_t count = CollectFds(&message, fds);
+  const bool cut = (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
+  if (cut || received == 0) {
+    for (size_t i = 0; i < count; i++) close(fds[i]);
+    // The kernel stops installing descriptors where the process has no number left for one.
+    const bool full = (message.msg_flags & MSG_TRUNC) == 0 && count < kMaxFds;
+    if (cut) throw ErrnoError(env, "recvmsg", full ? EMFILE : EMSGSIZE);
+    count = 0;
   }
-  Napi::Array list = Napi::Array::New(env, fds.size());
-  for (uint32_t i = 0; i < fds.size(); i++) list.Set(i, Napi::Number::New(env, Environment::Of(env)->Own(fds[i])));
+  Napi::Array list = Owned(env, fds, count);
   Napi::Object result = Napi::Object::New(env);
   result.Set("bytes", Napi::Number::New(env, static_cast<double>(received)));
   result.Set("fds", list);
@@ -150,7 +186,7 @@ Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   ucred credentials{};
   socklen_t length = sizeof credentials;
-  if (getsockopt(info[0].As<Napi::Number>().Int32Value(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) {
+  if (getsockopt(DescriptorArgument(info, 0), SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) {
     throw ErrnoError(env, "getsockopt(SO_PEERCRED)", errno);
   }
   Napi::Object result = Napi::Object::New(env);

@@ -1,9 +1,13 @@
 // Descriptors over unix sockets: they arrive, in order, and none is left open when a message is cut.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { native } from '../../src/native.js'
+import { sendFromPython } from '../support/python-peer.js'
 
 const openFds = (): number => readdirSync('/proc/self/fd').length
 
@@ -39,6 +43,67 @@ describe('addon: unix sockets', () => {
     expect(openFds()).to.equal(before)
     native().closeFd(a)
     native().closeFd(b)
+  })
+
+  it('closes the descriptors beside a message of no bytes, which is the end', async () => {
+    const [a, b] = native().socketPair(false)
+    const before = openFds()
+    await sendFromPython(a, { bytes: 0, descriptors: 3 })
+    expect(native().receiveMessage(b, new Uint8Array(8))).to.deep.equal({ bytes: 0, fds: [] })
+    expect(openFds()).to.equal(before)
+    expect(() => native().sendMessage(a, new Uint8Array(0), []))
+      .to.throw()
+      .with.property('code', 'EINVAL')
+    native().closeFd(a)
+    native().closeFd(b)
+  })
+
+  it('refuses a message with more descriptors than it takes, and closes those that came', async () => {
+    const [a, b] = native().socketPair(false)
+    const before = openFds()
+    await sendFromPython(a, { bytes: 1, descriptors: 65 })
+    expect(() => native().receiveMessage(b, new Uint8Array(8)))
+      .to.throw()
+      .with.property('code', 'EMSGSIZE')
+    expect(openFds()).to.equal(before)
+    native().closeFd(a)
+    native().closeFd(b)
+  })
+
+  it('says EMFILE, and closes what came, where the process has no room for the descriptors of a message', async () => {
+    const child = fileURLToPath(new URL('./children/few-descriptors.js', import.meta.url))
+    const running = spawn('sh', ['-c', 'ulimit -n 100; exec "$0" "$1"', process.execPath, child], { stdio: 'inherit' })
+    expect(await once(running, 'close')).to.deep.equal([0, null])
+  })
+
+  it('reads its arguments before the bytes, which a getter among them could take away', () => {
+    const [a, b] = native().socketPair(false)
+    const bytes = Uint8Array.of(1, 2, 3)
+    const list = Object.defineProperty([0], 0, {
+      get: () => {
+        structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+        return a
+      },
+    })
+    expect(() => native().sendMessage(a, bytes, list))
+      .to.throw()
+      .with.property('code', 'EINVAL')
+    expect(native().receiveMessage(b, new Uint8Array(4))).to.equal(null)
+    native().closeFd(a)
+    native().closeFd(b)
+  })
+
+  it('closes and releases only what it handed out, once', () => {
+    const fd = native().eventfdCreate()
+    native().closeFd(fd)
+    for (const release of [native().closeFd, native().releaseFd]) {
+      for (const one of [fd, 0, 9999]) {
+        expect(() => release(one))
+          .to.throw()
+          .with.property('code', 'EBADF')
+      }
+      for (const one of [Number.NaN, -1, 2 ** 32]) expect(() => release(one)).to.throw(RangeError)
+    }
   })
 
   it('says false when the queue is full and EPIPE when nobody reads any more', () => {
@@ -77,6 +142,10 @@ describe('addon: unix sockets', () => {
   })
 
   it('refuses a path that does not fit into an address rather than cutting it', () => {
+    expect(() => native().unixListen('/tmp/conduit\0test')).to.throw(TypeError)
+    expect(() => native().unixListen(''))
+      .to.throw()
+      .with.property('code', 'ENOENT')
     expect(() => native().unixConnect(`/tmp/${'x'.repeat(120)}`))
       .to.throw()
       .with.property('code', 'ENAMETOOLONG')
