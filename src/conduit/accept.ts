@@ -21,7 +21,7 @@ export interface Offer {
 /** Ring sizes to fall back to while grants run short; 0 is libxenvchan's in-page pair, which costs one grant. */
 const SMALLER_RINGS = [64 << 10, 16 << 10, 0]
 
-/** @throws ConduitError what the entry says; the signal's reason, after which the entry is gone. */
+/** @throws ConduitError what the entry says; the signal's reason or what the client did, after which the entry is gone. */
 export async function acceptConnection(
   context: ConduitContext,
   offer: Offer,
@@ -43,11 +43,14 @@ export async function acceptConnection(
     background.run(removeKeys(store, path))
     return channel
   } catch (error) {
+    // A channel fails by what its client does to it: who has come has taken the request back, and would never read a
+    // second answer. Enough of them fill its directory, and then the registrar turns it out.
+    const answered = channel?.error !== undefined
     if (channel !== undefined) {
       background.run(channel.close())
       background.run(removeKeys(store, path))
     }
-    if (signal.aborted) background.run(store.remove(offer.entryPath))
+    if (signal.aborted || answered) background.run(store.remove(offer.entryPath))
     else refuseConnection(context, offer.entryPath, isConduitError(error) ? error.code : 'SYSTEM')
     throw error
   }

@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
 import { clientPath, mailboxPath } from '../../protocol/conduit.js'
-import type { Domid } from '../../protocol/xen.js'
+import { END_MARK, endMarksOffset, LIVE, OFFSET } from '../../protocol/vchan-page.js'
+import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
 import type { Conduit } from '../../src/conduit/conduit.js'
+import { ENTRIES_PER_CLIENT } from '../../src/conduit/name-directory.js'
 import { isConduitError } from '../../src/errors.js'
 import type { Substrate } from '../../src/substrate/substrate.js'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
@@ -62,11 +64,13 @@ describe('the rendezvous among faults', () => {
   describe('a server with clients that misbehave', () => {
     let server: Conduit
     let hostile: Guest
+    let substrate: Substrate
 
     beforeEach(async () => {
       server = await world.environment()
       await server.createServer(echo).listen('echo')
-      hostile = await guest()
+      substrate = world.domain()
+      hostile = new Guest(substrate.domid, await world.client(substrate.domid))
       expect(await hostile.ask('want', 'echo')).to.equal('ok')
     })
     afterEach(async () => {
@@ -85,6 +89,23 @@ describe('the rendezvous among faults', () => {
         const now = await hostile.read(entry)
         return now === value ? undefined : now
       })
+    }
+
+    /** Map what was offered, take the request back as every client does that is there, and spoil the page. */
+    const spoilArrival = async (id: string): Promise<void> => {
+      const keys = `/local/domain/${server.domid}/data/vchan/${hostile.domid}/${id}`
+      const [ringRef, port] = [await hostile.read(`${keys}/ring-ref`), await hostile.read(`${keys}/event-channel`)]
+      const event = await substrate.bind(server.domid, Number(port) as EvtchnPort)
+      const control = await substrate.map(server.domid, [Number(ringRef) as Gref], { access: 'rw' })
+      const page = new DataView(control.buffer)
+      const order = (offset: number) => page.getUint16(offset, true)
+      const marks = endMarksOffset({ left: order(OFFSET.LEFT_ORDER), right: order(OFFSET.RIGHT_ORDER) })
+      page.setUint8(marks + END_MARK.CLIENT_OFFSET, 99)
+      page.setUint8(OFFSET.CLI_LIVE, LIVE.CONNECTED)
+      await hostile.store.remove(`${clientPath('echo', hostile.domid)}/${id}`)
+      event.notify()
+      await event.close()
+      control.close()
     }
 
     const wrong: [string, string][] = [
@@ -152,6 +173,17 @@ describe('the rendezvous among faults', () => {
       world.kill(hostile.domid)
       await eventually(async () => (await world.leftovers()).every((path) => !path.includes(ID)))
       await eventually(isClean)
+    })
+
+    it('keeps nothing of a client that comes and spoils its page, however often', async () => {
+      // More often than a directory has room for answers that nobody reads.
+      for (let round = 0; round <= ENTRIES_PER_CLIENT; round++) {
+        const id = round.toString(16).padStart(12, '0')
+        expect(await answerTo('(connect (mode stream))', id)).to.equal('accepted')
+        await spoilArrival(id)
+        await eventually(async () => (await world.leftovers()).every((path) => !path.includes(id)))
+      }
+      expect(await answerTo('(connect (mode stream))')).to.equal('accepted')
     })
 
     it('goes on when a client has lost its directory for filling it', async () => {
