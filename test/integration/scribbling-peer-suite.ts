@@ -57,20 +57,24 @@ export function scribblingPeer(goesOn: (round: number) => boolean): void {
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
     const seen = new Set<string>()
-    for (let round = 0; goesOn(round); round++) {
-      const target = TARGETS[round % TARGETS.length]!
-      const before = ticks
-      for (const end of await body(target, round)) {
-        const what = `round ${round}, ${target}`
-        expect(end, what).to.be.oneOf(ENDS)
-        // Private copies: nobody reads these again, so nothing has happened until the scribbler closed.
-        if (target === 'orders and grants') expect(end, what).to.not.equal('VCHAN_CORRUPT')
-        seen.add(end)
+    try {
+      for (let round = 0; goesOn(round); round++) {
+        const target = TARGETS[round % TARGETS.length]!
+        const before = ticks
+        for (const end of await body(target, round)) {
+          const what = `round ${round}, ${target}`
+          expect(end, what).to.be.oneOf(ENDS)
+          // Private copies: nobody reads these again, so nothing has happened until the scribbler closed.
+          if (target === 'orders and grants') expect(end, what).to.not.equal('VCHAN_CORRUPT')
+          seen.add(end)
+        }
+        await thisProcessGoesOn(round)
+        await until(() => ticks > before)
       }
-      await thisProcessGoesOn(round)
-      await until(() => ticks > before)
+    } finally {
+      // A failure must end the run, not keep it alive.
+      clearInterval(timer)
     }
-    clearInterval(timer)
     // Otherwise nobody scribbled.
     expect([...seen]).to.include.members(['VCHAN_CORRUPT', 'ECONNRESET'])
   }
