@@ -1,6 +1,7 @@
 // The names that one process holds: one listener a name, shared by its ports, given back with the last of them.
 import type { ConduitContext } from './context.js'
-import { Listener, type PortHandler } from './listener.js'
+import { Listener } from './listener.js'
+import type { PortHandler } from './port-handler.js'
 
 /** A port's hold on a name. */
 export interface ListenHandle {

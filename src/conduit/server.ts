@@ -8,8 +8,8 @@ import type { ConduitContext } from './context.js'
 import { startDeadline } from './deadline.js'
 import { serveDirect } from './direct.js'
 import { writeFlow } from './flows.js'
-import type { IncomingConnection, PortHandler } from './listener.js'
 import type { OpenConnection } from './peer-loss.js'
+import type { IncomingConnection, PortHandler } from './port-handler.js'
 import { ServerConnections, type ServerSocket } from './server-connections.js'
 import type {
   ConduitLease,
