@@ -84,6 +84,7 @@ export function manyConnections(counts: ConnectionCounts): void {
     const server = await world.peer()
     await server.tell({ do: 'echo', name: 'echo' })
     const clients = await world.started(counts.processes)
+    const settled = world.holdingsSettle([server.pid, ...world.hypervisors()])
     const lines = await Promise.all(
       clients.map(async (client) => {
         // Both at once: nobody waits for the others between attaching and connecting.
@@ -100,6 +101,7 @@ export function manyConnections(counts: ConnectionCounts): void {
     await Promise.all(clients.map((client) => client.tell({ do: 'leave' })))
     expect(new Set(await Promise.all(exits))).to.deep.equal(new Set([0]))
     await world.storeIsEmpty('echo')
+    await settled()
   })
 
   /** All of one message and a clean end, or why not. */
@@ -124,22 +126,29 @@ export function manyConnections(counts: ConnectionCounts): void {
     })
     await server.listen('sink')
     const sender = await world.peer()
+    // As above: what the first connection makes for good is no leak.
+    await sender.tell({ do: 'send and close', name: 'sink', count: 1, inFlight: 1 })
+    await world.storeIsEmpty('sink')
+    const settled = world.holdingsSettle([process.pid, sender.pid, ...world.hypervisors()])
     await sender.tell({ do: 'send and close', name: 'sink', count: counts.closes, inFlight: IN_FLIGHT })
     await server.close()
     expect(faults).to.deep.equal([])
-    expect(received).to.equal(counts.closes)
+    expect(received).to.equal(counts.closes + 1)
     await world.storeIsEmpty('sink')
+    await settled()
   })
 
   it(`${counts.closes} servers that close straight after their last byte deliver all of it and a clean end`, async () => {
     const sender = await world.peer()
     await sender.tell({ do: 'serve and close', name: 'source' })
-    const faults: string[] = []
-    await allAtMost(IN_FLIGHT, counts.closes, async () => {
-      const fault = await faultOf(await world.conduit.connect('source', { ringBytes: 4096 }))
-      if (fault !== undefined) faults.push(fault)
-    })
-    expect(faults).to.deep.equal([])
+    const fetch = async () => faultOf(await world.conduit.connect('source', { ringBytes: 4096 }))
+    const faults = [await fetch()]
     await world.storeIsEmpty('source')
+    const settled = world.holdingsSettle([process.pid, sender.pid, ...world.hypervisors()])
+    await allAtMost(IN_FLIGHT, counts.closes, async () => faults.push(await fetch()))
+    expect(faults.filter((fault) => fault !== undefined)).to.deep.equal([])
+    expect(faults).to.have.length(counts.closes + 1)
+    await world.storeIsEmpty('source')
+    await settled()
   })
 }

@@ -1,5 +1,6 @@
 // A peer process that scribbles on the control page while this one works: every connection ends, with a code if it
-// has to; this process goes on, and so does its connection to an honest peer.
+// has to; this process goes on, and so does its connection to an honest peer. Nothing is left.
+import { once } from 'node:events'
 import { expect } from 'chai'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
 import { echoOnce } from '../support/echo-line.js'
@@ -52,8 +53,20 @@ export function scribblingPeer(goesOn: (round: number) => boolean): void {
     expect(await echoOnce(honest, line)).to.deep.equal(line)
   }
 
-  /** `body` gives the ends of the connections of a round. */
-  async function rounds(body: (target: Target, seed: number) => Promise<string[]>): Promise<void> {
+  async function endHonestly(): Promise<void> {
+    const closed = once(honest, 'close')
+    honest.end()
+    await closed
+  }
+
+  /** `body` gives the ends of the connections of a round: every round, and one before in which nothing is scribbled. */
+  async function rounds(
+    name: string,
+    body: (target: Target, seed: number, bursts: number) => Promise<string[]>,
+  ): Promise<void> {
+    // What the first connection makes for good, such as the link between the two processes, is no leak.
+    await body('anything', 0, 0)
+    const settled = world.holdingsSettle([process.pid, scribbler.pid, ...world.hypervisors()])
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
     const seen = new Set<string>()
@@ -61,7 +74,7 @@ export function scribblingPeer(goesOn: (round: number) => boolean): void {
       for (let round = 0; goesOn(round); round++) {
         const target = TARGETS[round % TARGETS.length]!
         const before = ticks
-        for (const end of await body(target, round)) {
+        for (const end of await body(target, round, BURSTS)) {
           const what = `round ${round}, ${target}`
           expect(end, what).to.be.oneOf(ENDS)
           // Private copies: nobody reads these again, so nothing has happened until the scribbler closed.
@@ -77,6 +90,9 @@ export function scribblingPeer(goesOn: (round: number) => boolean): void {
     }
     // Otherwise nobody scribbled.
     expect([...seen]).to.include.members(['VCHAN_CORRUPT', 'ECONNRESET'])
+    await endHonestly()
+    await settled()
+    await world.storeIsEmpty(name)
   }
 
   it('ends a server’s connections with a code', async () => {
@@ -84,8 +100,8 @@ export function scribblingPeer(goesOn: (round: number) => boolean): void {
     const ends: Promise<string>[] = []
     const server = world.conduit.createServer((socket: ConduitSocket) => void ends.push(endOf(socket)))
     await server.listen('victim')
-    await rounds(async (target, seed) => {
-      await scribbler.tell({ do: 'scribble', name: 'victim', target, seed, bursts: BURSTS })
+    await rounds('victim', async (target, seed, bursts) => {
+      await scribbler.tell({ do: 'scribble', name: 'victim', target, seed, bursts })
       return Promise.all(ends.splice(0))
     })
     await server.close()
@@ -94,8 +110,8 @@ export function scribblingPeer(goesOn: (round: number) => boolean): void {
 
   it('ends a client’s connections with a code', async () => {
     await scribbler.tell({ do: 'listen', name: 'trap' })
-    await rounds(async (target, seed) => {
-      await scribbler.tell({ do: 'prepare', target, seed, bursts: BURSTS })
+    await rounds('trap', async (target, seed, bursts) => {
+      await scribbler.tell({ do: 'prepare', target, seed, bursts })
       return [await endOf(await world.conduit.connect('trap', { ringBytes: 65_536 }))]
     })
   })
