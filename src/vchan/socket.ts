@@ -286,7 +286,7 @@ export class ConduitSocket extends NetFace {
     else {
       this.push(null)
       // As in node:net: with onread nobody reads, and the end must come all the same.
-      if (this.#onread !== undefined) super.read(0)
+      if (this.#onread !== undefined) this.read(0)
     }
   }
 
@@ -358,9 +358,14 @@ export class ConduitSocket extends NetFace {
     if (channel === undefined || callback === undefined || channel.outbound !== 'ended') return
     // What was dropped was not delivered: no `finish` before the error.
     if (this.#doom !== undefined) return
+    const { lostBytes, peer } = channel
+    const lost = lostBytes === 0 ? undefined : brokenPipe(peer, `it closed without reading the last ${lostBytes} bytes`)
+    if (lost !== undefined && this.#hasUnread()) {
+      this.#doom = lost
+      return
+    }
     this.#finalCallback = undefined
-    if (channel.lostBytes === 0) callback()
-    else callback(brokenPipe(channel.peer, `it closed without reading the last ${channel.lostBytes} bytes`))
+    callback(lost)
   }
 }
 

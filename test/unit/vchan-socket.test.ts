@@ -270,6 +270,40 @@ describe('ConduitSocket', () => {
     hypervisor.assertClean()
   })
 
+  for (const onread of [false, true]) {
+    it(`a peer that left bytes unread is EPIPE only after everything it wrote, ${onread ? 'also with onread' : 'in pieces'}`, async () => {
+      const received: Buffer[] = []
+      const buffer = Buffer.alloc(1024)
+      const callback = (count: number): boolean => received.push(Buffer.from(buffer.subarray(0, count))) !== 2
+      const pair = await vchanPair()
+      const server = new ConduitSocket(pair.server, { allowHalfOpen: true, pauseOnConnect: true })
+      const client = new ConduitSocket(pair.client, {
+        allowHalfOpen: true,
+        highWaterMark: 1024,
+        ...(onread ? { onread: { buffer, callback } } : {}),
+      })
+      client.pause()
+      if (!onread) client.on('data', (chunk: Buffer) => received.push(chunk))
+      server.write(pattern(4096))
+      server.end()
+      await once(server, 'finish')
+      client.write('unread')
+      server.destroy()
+      await once(server, 'close')
+      await pair.hypervisor.settle()
+      const failed = once(client, 'error')
+      client.end()
+      await pair.hypervisor.settle()
+      client.resume()
+      if (onread) await turn()
+      client.resume()
+      expect((await failed)[0]).to.have.property('code', 'EPIPE')
+      expect(Buffer.concat(received).equals(pattern(4096))).to.equal(true)
+      await pair.hypervisor.settle()
+      pair.hypervisor.assertClean()
+    })
+  }
+
   it('I4: a corrupt page destroys the socket with VCHAN_CORRUPT', async () => {
     const pair = await vchanPair()
     const server = new ConduitSocket(pair.server)
