@@ -81,6 +81,7 @@ export class VchanChannel {
   private inboundNow: Direction = 'open'
   private outboundNow: Outbound = 'open'
   private hungUp = false
+  private lingers = false
   private failure: ConduitError | undefined
   private flushQueued = false
   private againQueued = false
@@ -332,6 +333,31 @@ export class VchanChannel {
   }
 
   /**
+   * Have what is read from now on stay in the ring, as far as the peer can tell, until it is {@link release}d: for owners
+   * who hand it on and must not lose it. What is held when this side closes counts as unread to the peer, and the
+   * end of the peer's direction comes when nothing is held any more.
+   */
+  holdReads(): void {
+    this.reader.holds = true
+  }
+
+  /** The oldest `bytes` of what is held have been handed on. @throws RangeError when fewer are held */
+  release(bytes: number): void {
+    if (this.unusable) return
+    this.reader.release(bytes)
+    this.owe()
+    if (this.reader.held === 0 && this.peerDirection !== 'open') this.wakeLater()
+  }
+
+  /**
+   * Have {@link end} wait until the peer has read everything ({@link outbound} is `ending` until then), or has gone: then
+   * {@link lostBytes} says what it left. Without it, what the peer does with the last ringful remains unknown.
+   */
+  linger(): void {
+    this.lingers = true
+  }
+
+  /**
    * End my direction: the peer gets what was written, then EOF, and may go on writing. A peer without end marks
    * must have read everything first ({@link outbound} is `ending` until then), and then the channel hangs up.
    */
@@ -441,10 +467,11 @@ export class VchanChannel {
     if (this.status.live === 'gone') {
       this.lostCount = this.writeRingBytes - this.writer.look()
       this.outboundNow = 'ended'
-    } else if (this.status.knowsEndMarks) {
+    } else if (this.status.knowsEndMarks && !this.lingers) {
       this.outboundNow = 'ended'
     } else if (this.writer.look() === this.writeRingBytes) {
       this.outboundNow = 'ended'
+      if (this.status.knowsEndMarks) return
       this.hungUp = true
       this.page.sayDead()
       this.page.notify()
@@ -457,11 +484,11 @@ export class VchanChannel {
   private mayRead(): boolean {
     if (this.inboundNow !== 'open') return false
     this.status.observe()
-    const direction = this.hungUp ? 'ended' : this.status.direction
+    const direction = this.peerDirection
     if (direction === 'open') return this.sleeper.missesData()
     // Bytes written just before the end are in the ring by now: drain before close.
     if (this.reader.look() > 0) return true
-    this.inboundNow = direction
+    if (this.reader.held === 0) this.inboundNow = direction
     return false
   }
 
@@ -469,11 +496,15 @@ export class VchanChannel {
   private lacksData(length: number): boolean {
     if (this.inboundNow !== 'open') return true
     this.status.observe()
-    const direction = this.hungUp ? 'ended' : this.status.direction
+    const direction = this.peerDirection
     if (direction === 'open') return !this.sleeper.missesData() || this.reader.known < length
     const ready = this.reader.look()
-    if (ready === 0) this.inboundNow = direction
+    if (ready === 0 && this.reader.held === 0) this.inboundNow = direction
     return ready < length
+  }
+
+  private get peerDirection(): Direction {
+    return this.hungUp ? 'ended' : this.status.direction
   }
 
   private took(count: number): number {

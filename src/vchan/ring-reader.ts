@@ -9,6 +9,8 @@ export class RingReader {
   readonly sizeBytes: number
   /** The peer's prod as last seen, an int32. */
   seen: number
+  /** Leave what is read in the ring, as far as the peer can tell, until it is released. */
+  holds = false
   private readonly page: ControlPage
   private readonly memory: Pick<RingMemory, keyof RingMemory>
   private readonly peer: number
@@ -17,6 +19,7 @@ export class RingReader {
   private armed: boolean
   /** Bytes freed since the writer was last told within a read. */
   private freed: number
+  private heldBytes = 0
 
   /** `cons` is where reading starts. `armed`: the notify bit is set already, as it is at connect. */
   constructor(
@@ -40,12 +43,17 @@ export class RingReader {
     return (this.seen - this.cons) | 0
   }
 
+  /** Bytes read and not released. */
+  get held(): number {
+    return this.heldBytes
+  }
+
   /** Look once at the peer's prod; returns the bytes there. @throws ConduitError VCHAN_CORRUPT */
   look(): number {
     const prod = this.page.loadPeerProd()
     const ready = (prod - this.cons) | 0
     // As int32: a difference over 2^31 is negative.
-    if (ready < 0 || ready > this.sizeBytes) {
+    if (ready < 0 || ready > this.sizeBytes - this.heldBytes) {
       throw corrupt(`prod ${prod >>> 0} with cons ${this.cons >>> 0} in a ring of ${this.sizeBytes}`, this.peer)
     }
     this.seen = prod
@@ -63,8 +71,12 @@ export class RingReader {
       if (count > this.sliceBytes) count = this.sliceBytes
       this.memory.take(this.cons, target, at, count)
       this.cons = (this.cons + count) | 0
-      this.page.publishCons(this.cons)
       at += count
+      if (this.holds) {
+        this.heldBytes += count
+        continue
+      }
+      this.page.publishCons(this.cons)
       // A writer asleep on a full ring starts again while the rest is copied; woken for every slice it would sleep
       // again after each.
       this.freed += count
@@ -74,6 +86,13 @@ export class RingReader {
       }
     }
     return at - start
+  }
+
+  /** Let the peer have the space of the oldest `bytes` held. @throws RangeError when fewer are held */
+  release(bytes: number): void {
+    if (!(bytes >= 0 && bytes <= this.heldBytes)) throw new RangeError(`${bytes} of ${this.heldBytes} bytes held`)
+    this.heldBytes -= bytes
+    this.page.publishCons((this.cons - this.heldBytes) | 0)
   }
 
   /**

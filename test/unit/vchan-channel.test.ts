@@ -237,6 +237,90 @@ describe('vchan channel', () => {
     await pair.close()
   })
 
+  it("what is held stays the peer's until it is released, and the end comes after that", async () => {
+    const pair = await vchanPair()
+    const { server, client, hypervisor } = pair
+    server.holdReads()
+    client.write(pattern(4096))
+    client.end()
+    await hypervisor.settle()
+    const target = new Uint8Array(4096)
+    expect(server.read(target)).to.equal(4096)
+    expect(target).to.deep.equal(pattern(4096))
+    expect([server.dataReady, server.inbound, client.bufferSpace]).to.deep.equal([0, 'open', 0])
+    server.release(4095)
+    expect([server.dataReady, server.inbound, client.bufferSpace]).to.deep.equal([0, 'open', 4095])
+    const woken = new Promise<void>((resolve) => server.onWake(resolve))
+    server.release(1)
+    await woken
+    expect([server.dataReady, server.inbound, client.bufferSpace]).to.deep.equal([0, 'ended', 4096])
+    expect(() => server.release(1)).to.throw(RangeError)
+    await pair.close()
+  })
+
+  it('I5: a writer asleep on a ring full of held bytes is woken by their release', async () => {
+    const pair = await vchanPair()
+    const { server, client, hypervisor } = pair
+    server.holdReads()
+    client.write(pattern(4096))
+    expect(client.write(pattern(1))).to.equal(0)
+    server.read(new Uint8Array(4096))
+    await hypervisor.settle()
+    expect(client.write(pattern(1))).to.equal(0)
+    const woken = new Promise<void>((resolve) => client.onWake(resolve))
+    server.release(4096)
+    await woken
+    expect(client.write(pattern(1))).to.equal(1)
+    await pair.close()
+  })
+
+  it('what is held when its reader closes was not read', async () => {
+    const pair = await vchanPair()
+    const { server, client, hypervisor } = pair
+    server.holdReads()
+    client.write(pattern(100))
+    server.read(new Uint8Array(100))
+    server.release(40)
+    await server.close()
+    await hypervisor.settle()
+    client.end()
+    expect(client.lostBytes).to.equal(60)
+    server.release(60)
+    await pair.close()
+  })
+
+  it('with linger(), end() is done when the peer has read everything; it has seen the end by then', async () => {
+    const pair = await vchanPair()
+    const { server, client, hypervisor } = pair
+    client.linger()
+    client.write(pattern(100))
+    client.end()
+    await hypervisor.settle()
+    expect(client.outbound).to.equal('ending')
+    server.read(new Uint8Array(99))
+    await hypervisor.settle()
+    expect(client.outbound).to.equal('ending')
+    server.read(new Uint8Array(1))
+    expect([server.dataReady, server.inbound]).to.deep.equal([0, 'ended'])
+    await hypervisor.settle()
+    expect([client.outbound, client.lostBytes, client.state]).to.deep.equal(['ended', 0, 'open'])
+    expect(server.write(pattern(5))).to.equal(5)
+    await pair.close()
+  })
+
+  it('with linger(), a peer that has ended and goes without reading is counted, though it went after the end', async () => {
+    const pair = await vchanPair()
+    const { server, client, hypervisor } = pair
+    client.linger()
+    client.write(pattern(100))
+    client.end()
+    server.end()
+    await server.close()
+    await hypervisor.settle()
+    expect([client.outbound, client.lostBytes]).to.deep.equal(['ended', 100])
+    await pair.close()
+  })
+
   it('close is idempotent and ends every operation', async () => {
     const pair = await vchanPair()
     const { server } = pair
