@@ -119,7 +119,7 @@ describe('imports', () => {
 
   it('are seen by this test in every form', () => {
     const seen = imports('src/substrate/local/local-substrate.ts')
-    expect(seen).to.include.members(['node:net', '../../../protocol/xen.js', '../../errors.js', '../substrate.js'])
+    expect(seen).to.include.members(['node:net', '../../../protocol/xen.js', '../../native.js', '../substrate.js'])
   })
 
   it('load the addon in native.ts only', () => {

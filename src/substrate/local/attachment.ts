@@ -1,16 +1,11 @@
-// A process's connection to the local hypervisor: requests and answers over the control socket, and coming back
-// with the same domid when the hypervisor was lost. Knows no pages and no ports.
-import {
-  CONTROL_VERSION,
-  type ControlMessage,
-  ControlStatus,
-  ControlType,
-  NONE,
-} from '../../../protocol/local-control.js'
+// A process's place at the local hypervisor: reached or started when it opens, and taken again, with the same domid,
+// when the hypervisor was lost. Knows no pages and no ports.
+import { type ControlMessage, ControlStatus, type ControlType, NONE } from '../../../protocol/local-control.js'
 import { type Domid, domid } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
 import { native } from '../../native.js'
-import { ControlSocket } from './control-socket.js'
+import { type Answer, ControlClient } from './control-client.js'
+import { introduce } from './introduction.js'
 import { prepareRuntimeDirectory } from './runtime-dir.js'
 import { reachHypervisor } from './start-hypervisor.js'
 
@@ -31,42 +26,28 @@ export interface AttachmentHandlers {
   onReattached(): void
 }
 
-export interface Answer {
-  readonly status: ControlStatus
-  readonly words: readonly number[]
-  /** The receiver owns them. */
-  readonly fds: number[]
-}
-
-interface Pending {
-  resolve(answer: Answer): void
-  reject(error: ConduitError): void
-}
-
 const DEFAULT_TIMEOUT_MS = 10_000
 const LOST_HINT = 'try again: the process attaches to a new local hypervisor by itself'
 
 export class Attachment {
   readonly #options: AttachOptions
   readonly #handlers: AttachmentHandlers
-  readonly #pending = new Map<number, Pending>()
-  #socket: ControlSocket | undefined
+  /** The connection on which ATTACH was asked last. */
+  #client: ControlClient | undefined
+  #attached = false
   #ready: Promise<void> = Promise.resolve()
   #failure: ConduitError | undefined
-  #sequence = 0
   #domid = domid(0)
 
-  private constructor(options: AttachOptions, handlers: AttachmentHandlers) {
+  constructor(options: AttachOptions, handlers: AttachmentHandlers) {
     this.#options = options
     this.#handlers = handlers
   }
 
   /** @throws ConduitError RUNTIME_DIR, SUBSTRATE_UNAVAILABLE */
-  static async open(options: AttachOptions, handlers: AttachmentHandlers): Promise<Attachment> {
-    prepareRuntimeDirectory(options.directory)
-    const attachment = new Attachment(options, handlers)
-    await attachment.#attach(NONE, options.signal)
-    return attachment
+  async open(): Promise<void> {
+    prepareRuntimeDirectory(this.#options.directory)
+    await this.#attach(NONE, this.#options.signal)
   }
 
   get domid(): Domid {
@@ -78,37 +59,25 @@ export class Attachment {
    * @throws ConduitError SUBSTRATE_LOST when the hypervisor goes before it answers, or none can be had
    */
   async request(type: ControlType, words: readonly number[], fds: readonly number[] = []): Promise<Answer> {
-    if (this.#socket === undefined) await this.#ready
-    const socket = this.#socket
-    if (socket === undefined) throw this.#failure ?? this.#lost()
-    return new Promise((resolve, reject) => {
-      const sequence = this.#send(socket, type, words, fds)
-      if (this.#pending.size === 0) socket.ref()
-      this.#pending.set(sequence, { resolve, reject })
-    })
+    if (!this.#attached) await this.#ready
+    if (!this.#attached) throw this.#failure ?? this.#lost()
+    return this.#client!.request(type, words, fds)
   }
 
   /** Tell, without waiting; dropped while there is no hypervisor, who would know nothing of it anyway. */
   post(type: ControlType, words: readonly number[], fds: readonly number[] = []): void {
-    if (this.#socket !== undefined) this.#send(this.#socket, type, words, fds)
+    if (this.#attached) this.#client!.post(type, words, fds)
   }
 
   /** Handle every message that has arrived. */
   drain(): void {
-    this.#socket?.drain()
+    if (this.#attached) this.#client!.drain()
   }
 
   close(): void {
     this.#failure = new ConduitError('SUBSTRATE_LOST', 'the local substrate was closed')
-    this.#socket?.close()
-    this.#socket = undefined
-    this.#rejectPending(this.#failure)
-  }
-
-  #send(socket: ControlSocket, type: ControlType, words: readonly number[], fds: readonly number[]): number {
-    this.#sequence = (this.#sequence % 0xffff_fffe) + 1
-    socket.send({ type, status: ControlStatus.OK, sequence: this.#sequence, words }, fds)
-    return this.#sequence
+    this.#attached = false
+    this.#client?.close(this.#failure)
   }
 
   async #attach(wanted: number, signal?: AbortSignal): Promise<void> {
@@ -120,101 +89,35 @@ export class Attachment {
         native().closeFd(fd)
         throw this.#failure
       }
-      const socket = this.#adopt(fd)
-      const answer = await this.#introduce(socket, wanted, { limitMs: deadline - performance.now(), signal })
+      const client = this.#converse(fd)
+      const answer = await introduce(client, wanted, { limitMs: deadline - performance.now(), signal, directory })
+      if (this.#failure !== undefined) throw this.#failure
       // It was leaving as we came: start the next one.
-      if (answer === undefined) continue
+      if (answer === undefined || client.closed) continue
       if (answer.status === ControlStatus.OK) {
         this.#domid = domid(answer.words[0]!)
+        this.#attached = true
         return
       }
-      socket.close()
-      this.#socket = undefined
-      if (answer.status !== ControlStatus.DOMID_TAKEN) {
-        const message = `the local hypervisor in ${directory} speaks another version of the control protocol`
-        throw new ConduitError('SUBSTRATE_UNAVAILABLE', message, {
-          endpoint: directory,
-          hint: 'end the processes of the other version, or set CONDUIT_RUNTIME_DIR',
-        })
-      }
+      client.close(this.#lost())
+      if (answer.status !== ControlStatus.DOMID_TAKEN) throw otherVersion(directory)
       wanted = NONE
     }
   }
 
-  /** The answer to ATTACH; undefined when the hypervisor left instead. */
-  async #introduce(
-    socket: ControlSocket,
-    wanted: number,
-    { limitMs, signal }: { limitMs: number; signal: AbortSignal | undefined },
-  ): Promise<Answer | undefined> {
-    let giveUp: unknown
-    let stop = (): void => {}
-    try {
-      return await new Promise<Answer>((resolve, reject) => {
-        const end = (reason: unknown): void => {
-          giveUp = reason
-          this.#pending.delete(sequence)
-          socket.close()
-          reject(reason)
-        }
-        socket.ref()
-        const sequence = this.#send(socket, ControlType.ATTACH, [CONTROL_VERSION, wanted], [])
-        this.#pending.set(sequence, { resolve, reject })
-        const onAbort = (): void => end(signal?.reason)
-        const timer = setTimeout(() => end(this.#unanswered()), Math.max(0, limitMs))
-        signal?.addEventListener('abort', onAbort)
-        stop = () => {
-          clearTimeout(timer)
-          signal?.removeEventListener('abort', onAbort)
-        }
-      })
-    } catch (error) {
-      if (giveUp !== undefined || this.#failure !== undefined) throw error
-      return undefined
-    } finally {
-      stop()
-    }
-  }
-
-  #unanswered(): ConduitError {
-    const { directory } = this.#options
-    return new ConduitError('SUBSTRATE_UNAVAILABLE', `the local hypervisor in ${directory} does not answer`, {
-      endpoint: directory,
-      hint: 'it is stopped or hangs: continue or end that process, or set CONDUIT_RUNTIME_DIR',
-    })
-  }
-
-  #adopt(fd: number): ControlSocket {
-    let attached = false
-    const socket = new ControlSocket(fd, {
-      onMessage: (message, fds) => {
-        if (message.sequence === 0) {
-          this.#handlers.onPush(message, fds)
-          return
-        }
-        const pending = this.#pending.get(message.sequence)
-        if (message.type === ControlType.ATTACH && message.status === ControlStatus.OK) {
-          attached = true
-          this.#socket = socket
-        }
-        if (pending === undefined) {
-          for (const stray of fds) native().closeFd(stray)
-          return
-        }
-        this.#pending.delete(message.sequence)
-        if (this.#pending.size === 0) socket.unref()
-        pending.resolve({ status: message.status, words: message.words, fds })
-      },
-      onClose: () => {
-        this.#socket = undefined
-        this.#rejectPending(this.#lost())
-        if (attached) this.#reattach()
+  #converse(fd: number): ControlClient {
+    this.#client = new ControlClient(fd, {
+      onPush: (message, fds) => this.#handlers.onPush(message, fds),
+      onLost: () => {
+        if (this.#attached) this.#reattach()
+        return this.#lost()
       },
     })
-    return socket
+    return this.#client
   }
 
   #reattach(): void {
+    this.#attached = false
     this.#ready = this.#attach(this.#domid).then(
       () => this.#handlers.onReattached(),
       (error: unknown) => {
@@ -229,10 +132,12 @@ export class Attachment {
       cause,
     })
   }
+}
 
-  #rejectPending(error: ConduitError): void {
-    const pending = [...this.#pending.values()]
-    this.#pending.clear()
-    for (const { reject } of pending) reject(error)
-  }
+function otherVersion(directory: string): ConduitError {
+  const message = `the local hypervisor in ${directory} speaks another version of the control protocol`
+  return new ConduitError('SUBSTRATE_UNAVAILABLE', message, {
+    endpoint: directory,
+    hint: 'end the processes of the other version, or set CONDUIT_RUNTIME_DIR',
+  })
 }

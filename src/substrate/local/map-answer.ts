@@ -4,7 +4,7 @@ import { NONE } from '../../../protocol/local-control.js'
 import { PAGE_BYTES } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
 import { native, systemError } from '../../native.js'
-import type { Answer } from './attachment.js'
+import type { Answer } from './control-client.js'
 import type { Segment } from './local-pages.js'
 
 const WORDS_A_SEGMENT = 4
