@@ -3,8 +3,10 @@
 import { END_STATE } from '../../protocol/vchan-page.js'
 import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
 import { ConduitError } from '../errors.js'
-import type { Substrate, Wake } from '../substrate/substrate.js'
+import type { Substrate } from '../substrate/substrate.js'
 import { Arrival } from './arrival.js'
+import type { ChannelCounters } from './channel-counters.js'
+import { ChannelEnds, type Outbound } from './channel-ends.js'
 import { type ChannelParts, openRings } from './channel-parts.js'
 import { type ConnectOptions, connectParts } from './connect.js'
 import type { ControlPage, Role } from './control-page.js'
@@ -15,36 +17,14 @@ import type { RingWriter } from './ring-writer.js'
 import { type ServeOptions, serveParts } from './serve.js'
 import { Sleeper } from './sleeper.js'
 import { SpinPolicy } from './spin-policy.js'
-import { brokenPipe, closed, peerGone, vanishedOnTheWay } from './vchan-error.js'
+import { closed } from './vchan-error.js'
+import { WakeLoop } from './wake-loop.js'
 
 /** A server waiting for its client; in use; closed by this side or failed. */
 export type ChannelState = 'waiting' | 'open' | 'closed'
-/** My direction: writable; ended, and a peer without end marks is still reading; ended. */
-export type Outbound = 'open' | 'ending' | 'ended'
 
-/** What a channel has done since it was opened, as it was at the moment of asking. */
-export interface ChannelCounters {
-  /** Bytes taken out of the ring. In message mode the 4-byte lengths count as well. */
-  readonly bytesRead: number
-  /** Bytes put into the ring; the peer may not have read them yet. */
-  readonly bytesWritten: number
-  /** Events sent to the peer. */
-  readonly notifiesSent: number
-  /** Events received. */
-  readonly wakeups: number
-  /** Spins that saw the peer move: each spared a sleep and a wake-up. */
-  readonly spinHits: number
-  /** Spins that saw nothing and were followed by a sleep: processor time for nothing. */
-  readonly spinMisses: number
-  /** Times the peer moved between a look and the request to be told: lost wake-ups, but for the second look. */
-  readonly lateLooks: number
-}
-
-/** Rounds of the handler in one wake-up before other work of the loop gets its turn. */
-const ROUNDS_MAX = 4
 /** Spins of one write call on a full ring. */
 const WRITE_SPINS_MAX = 16
-const NOBODY = (): void => {}
 const flushOwed = (channel: VchanChannel): void => channel.flush()
 
 /**
@@ -77,19 +57,13 @@ export class VchanChannel {
   private readonly status: PeerStatus
   private readonly sleeper: Sleeper
   private readonly arrival = new Arrival()
-  private handler: () => void = NOBODY
-  private inboundNow: Direction = 'open'
-  private outboundNow: Outbound = 'open'
-  private hungUp = false
-  private lingers = false
+  private readonly ends: ChannelEnds
+  private readonly loop: WakeLoop
   private failure: ConduitError | undefined
   private flushQueued = false
-  private againQueued = false
   private closing: Promise<void> | undefined
-  private lostCount = 0
   private readCount = 0
   private writtenCount = 0
-  private wakeups = 0
 
   private constructor(parts: ChannelParts, spinMicros: number | undefined) {
     const rings = openRings(parts)
@@ -105,6 +79,8 @@ export class VchanChannel {
     this.writeRingBytes = rings.writer.sizeBytes
     this.status = new PeerStatus(rings.page, parts.role, parts.peer, parts.endMarks)
     this.sleeper = new Sleeper(parts.event, parts.control, rings, spinMicros)
+    this.ends = new ChannelEnds(parts, rings, this.status, this.sleeper)
+    this.loop = new WakeLoop(this, this.page, this.sleeper)
   }
 
   /**
@@ -142,7 +118,7 @@ export class VchanChannel {
       page.sayAlive()
       page.armAtConnect()
     }
-    parts.event.onEvent((wake) => channel.wake(wake, true))
+    parts.event.onEvent((wake) => channel.loop.wake(wake, true))
     if (parts.role === 'client') page.notify()
     return channel
   }
@@ -160,12 +136,12 @@ export class VchanChannel {
 
   /** The peer's direction as far as it has been read: `ended` and `reset` only once every byte was taken. */
   get inbound(): Direction {
-    return this.inboundNow
+    return this.ends.inbound
   }
 
   /** How far {@link end} has come; always `open` before it is called, also when the peer has gone. */
   get outbound(): Outbound {
-    return this.outboundNow
+    return this.ends.outbound
   }
 
   /** The peer was there and is gone. What it wrote may still be in the ring. */
@@ -190,7 +166,7 @@ export class VchanChannel {
 
   /** Bytes that the peer had not read when it was found gone. */
   get lostBytes(): number {
-    return this.lostCount
+    return this.ends.lostBytes
   }
 
   /** All counters at once, in a new object: take the difference of two to see a rate. */
@@ -199,7 +175,7 @@ export class VchanChannel {
       bytesRead: this.readCount,
       bytesWritten: this.writtenCount,
       notifiesSent: this.page.notifiesSent,
-      wakeups: this.wakeups,
+      wakeups: this.loop.wakeups,
       spinHits: this.sleeper.spinHits,
       spinMisses: this.sleeper.spinMisses,
       lateLooks: this.sleeper.lateLooks,
@@ -230,7 +206,7 @@ export class VchanChannel {
     try {
       const count = this.reader.read(target, start, end)
       if (count > 0) return this.took(count)
-      return start < end && this.mayRead() ? this.took(this.reader.read(target, start, end)) : 0
+      return start < end && this.ends.mayRead() ? this.took(this.reader.read(target, start, end)) : 0
     } catch (error) {
       throw this.fail(error)
     }
@@ -268,7 +244,7 @@ export class VchanChannel {
     if (length > this.readRingBytes) throw new RangeError(`${length} bytes never fit a ring of ${this.readRingBytes}`)
     this.assertOpen()
     try {
-      if (this.reader.known < length && this.reader.look() < length && this.lacksData(length)) return false
+      if (this.reader.known < length && this.reader.look() < length && this.ends.lacksData(length)) return false
       this.took(this.reader.read(target, 0, length))
       return true
     } catch (error) {
@@ -300,7 +276,7 @@ export class VchanChannel {
     this.assertOpen()
     try {
       const ready = this.reader.look()
-      return ready === 0 && this.mayRead() ? this.reader.known : ready
+      return ready === 0 && this.ends.mayRead() ? this.reader.known : ready
     } catch (error) {
       throw this.fail(error)
     }
@@ -319,17 +295,12 @@ export class VchanChannel {
 
   /** Set the one handler: it runs when the peer may have read, written, ended or vanished, and when the channel fails. */
   onWake(handler: () => void): void {
-    this.handler = handler
+    this.loop.handler = handler
   }
 
   /** Have the handler run in a later turn of the loop: for an owner that stops although there is more to do. */
   wakeLater(): void {
-    if (this.againQueued || this.closing !== undefined) return
-    this.againQueued = true
-    setImmediate(() => {
-      this.againQueued = false
-      this.wake('event', false)
-    })
+    this.loop.wakeLater()
   }
 
   /**
@@ -346,7 +317,7 @@ export class VchanChannel {
     if (this.unusable) return
     this.reader.release(bytes)
     this.owe()
-    if (this.reader.held === 0 && this.peerDirection !== 'open') this.wakeLater()
+    if (this.reader.held === 0 && this.ends.direction !== 'open') this.wakeLater()
   }
 
   /**
@@ -354,7 +325,7 @@ export class VchanChannel {
    * {@link lostBytes} says what it left. Without it, what the peer does with the last ringful remains unknown.
    */
   linger(): void {
-    this.lingers = true
+    this.ends.lingers = true
   }
 
   /**
@@ -362,11 +333,8 @@ export class VchanChannel {
    * must have read everything first ({@link outbound} is `ending` until then), and then the channel hangs up.
    */
   end(): void {
-    if (this.unusable || this.outboundNow !== 'open') return
-    this.outboundNow = 'ending'
-    // Order matters: the last prod is out since write(); the reader looks at prod again once it has seen this.
-    if (this.parts.endMarks) this.page.publishEnd(END_STATE.ENDED)
-    this.page.notify()
+    if (this.unusable || this.ends.outbound !== 'open') return
+    this.ends.end()
     this.observe()
   }
 
@@ -409,102 +377,33 @@ export class VchanChannel {
     if (!this.unusable) this.page.payOwed()
   }
 
-  /** Closed, or its pages were taken away: the substrate itself was closed. */
-  private get unusable(): boolean {
+  /**
+   * Closed, or its pages were taken away: the substrate itself was closed.
+   * @internal
+   */
+  get unusable(): boolean {
     return this.closing !== undefined || this.parts.control.closed
   }
 
-  private wake(wake: Wake, maySpin: boolean): number {
-    if (this.unusable) return 0
-    if (wake === 'event') this.wakeups++
-    let micros = 0
-    let returned = false
+  /**
+   * Look at the peer's life and end; what follows from them is done here, what is left to read is not.
+   * @internal
+   */
+  observe(): void {
     try {
-      for (let round = 0; round < ROUNDS_MAX; round++) {
-        returned = false
-        this.sleeper.wake(wake)
-        if (wake !== 'moved') this.observe()
-        this.handler()
-        returned = true
-        micros = this.rest(wake, maySpin)
-        if (micros >= 0) return micros
-      }
-    } finally {
-      // The owner threw: the error is the process's, but the channel must not go deaf.
-      if (!returned) micros = this.rest('idle', false)
-      if (micros < 0) this.wakeLater()
-    }
-    return 0
-  }
-
-  private rest(wake: Wake, maySpin: boolean): number {
-    if (this.unusable) return 0
-    this.page.payOwed()
-    try {
-      return this.sleeper.rest(wake, maySpin)
-    } catch (error) {
-      this.fail(error)
-      this.handler()
-      return 0
-    }
-  }
-
-  /** Look at the peer's life and end; what follows from them is done here, what is left to read is not. */
-  private observe(): void {
-    const awaited = this.status.live === 'awaited'
-    try {
-      this.status.observe()
-      if (this.status.neverCame) throw vanishedOnTheWay(this.peer)
-      if (awaited && this.status.live !== 'awaited') this.arrival.settle()
-      if (this.outboundNow === 'ending') this.finishEnding()
+      if (this.ends.observe()) this.arrival.settle()
     } catch (error) {
       this.fail(error)
     }
   }
 
-  private finishEnding(): void {
-    if (this.status.live === 'awaited') return
-    if (this.status.live === 'gone') {
-      this.lostCount = this.writeRingBytes - this.writer.look()
-      this.outboundNow = 'ended'
-    } else if (this.status.knowsEndMarks && !this.lingers) {
-      this.outboundNow = 'ended'
-    } else if (this.writer.look() === this.writeRingBytes) {
-      this.outboundNow = 'ended'
-      if (this.status.knowsEndMarks) return
-      this.hungUp = true
-      this.page.sayDead()
-      this.page.notify()
-    } else if (this.sleeper.missesSpace()) {
-      this.finishEnding()
-    }
-  }
-
-  /** Nothing was there: true when something is now. Settles the end of the peer's direction. */
-  private mayRead(): boolean {
-    if (this.inboundNow !== 'open') return false
-    this.status.observe()
-    const direction = this.peerDirection
-    if (direction === 'open') return this.sleeper.missesData()
-    // Bytes written just before the end are in the ring by now: drain before close.
-    if (this.reader.look() > 0) return true
-    if (this.reader.held === 0) this.inboundNow = direction
-    return false
-  }
-
-  /** Fewer than `length` bytes are there: false when they are now. */
-  private lacksData(length: number): boolean {
-    if (this.inboundNow !== 'open') return true
-    this.status.observe()
-    const direction = this.peerDirection
-    if (direction === 'open') return !this.sleeper.missesData() || this.reader.known < length
-    const ready = this.reader.look()
-    if (ready === 0 && this.reader.held === 0) this.inboundNow = direction
-    return ready < length
-  }
-
-  private get peerDirection(): Direction {
-    return this.hungUp ? 'ended' : this.status.direction
+  /**
+   * A peer's impossible value ends the channel; anything else is a mistake of this program and passes through.
+   * @internal
+   */
+  fail(error: unknown): unknown {
+    if (error instanceof ConduitError) this.destroy(error)
+    return error
   }
 
   private took(count: number): number {
@@ -532,16 +431,7 @@ export class VchanChannel {
 
   private assertWritable(): void {
     this.assertOpen()
-    if (this.outboundNow !== 'open') throw brokenPipe(this.peer, 'this side has ended')
-    if (this.status.live === 'gone') {
-      throw this.status.direction === 'reset' ? peerGone(this.peer) : brokenPipe(this.peer, 'the peer has closed')
-    }
-  }
-
-  /** A peer's impossible value ends the channel; anything else is a mistake of this program and passes through. */
-  private fail(error: unknown): unknown {
-    if (error instanceof ConduitError) this.destroy(error)
-    return error
+    this.ends.assertWritable()
   }
 
   private shutDown(): Promise<void> {

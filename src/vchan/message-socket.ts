@@ -2,7 +2,8 @@
 // message-framing.ts; both peers have agreed on the mode before this begins.
 import { EventEmitter } from 'node:events'
 import { ConduitError } from '../errors.js'
-import type { ChannelCounters, VchanChannel } from './channel.js'
+import type { VchanChannel } from './channel.js'
+import type { ChannelCounters } from './channel-counters.js'
 import { MessageReader, MessageWriter, tooLarge } from './message-framing.js'
 import { MessageQueue } from './message-queue.js'
 import type { SocketIdentity } from './net-face.js'

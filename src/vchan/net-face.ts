@@ -1,7 +1,8 @@
 // The methods and properties of net.Socket that http.Agent, TLS and their like call, over a channel that may still be
 // on its way. Moves no bytes.
 import { Duplex, type DuplexOptions } from 'node:stream'
-import type { ChannelCounters, VchanChannel } from './channel.js'
+import type { VchanChannel } from './channel.js'
+import type { ChannelCounters } from './channel-counters.js'
 
 /** Who the two ends are, for people and for http. */
 export interface SocketIdentity {

@@ -60,7 +60,7 @@ export interface Explored {
 
 /** Counters and what belongs to the harness: nothing that a channel decides by. */
 const NOT_STATE = new Set([
-  ...['parts', 'event', 'doorbell', 'words', 'memory', 'arrival', 'handler', 'at', 'watched'],
+  ...['parts', 'event', 'doorbell', 'words', 'memory', 'arrival', 'handler', 'owner', 'at', 'watched'],
   ...['notifiesSent', 'readCount', 'writtenCount', 'wakeups', 'spinHits', 'spinMisses', 'lateLooks'],
 ])
 

@@ -118,7 +118,7 @@ describe('imports', () => {
   })
 
   it('are seen by this test in every form', () => {
-    const seen = imports('src/substrate/local/local-substrate.ts')
+    const seen = ['local-substrate', 'attachment'].flatMap((name) => imports(`src/substrate/local/${name}.ts`))
     expect(seen).to.include.members(['node:net', '../../../protocol/xen.js', '../../native.js', '../substrate.js'])
   })
 
