@@ -55,7 +55,9 @@ createServer({ mode: 'message' }, (socket) => socket.pipe(socket))
 export const wrongCode: ConduitErrorCode = 'ENOTLISTED'
 `
 
-describe('the package, installed from its tarball without install scripts', () => {
+describe('the package, installed from its tarball without install scripts', function () {
+  // It packs, installs, and runs two compilers.
+  this.timeout(300_000)
   let installed: InstalledPackage
   before(async () => {
     installed = await InstalledPackage.install()

@@ -21,6 +21,7 @@ export function complaints(files: readonly string[], resolution: ts.CompilerOpti
       exactOptionalPropertyTypes: true,
       noUncheckedIndexedAccess: true,
       noEmit: true,
+      skipDefaultLibCheck: true,
       typeRoots: [join(REPOSITORY, 'node_modules', '@types')],
       types: ['node'],
     },
