@@ -24,7 +24,8 @@ export class PeerProcess<Command = PeerCommand> {
       this.#waiting.get(answer.id)?.(answer)
       this.#waiting.delete(answer.id)
     })
-    this.child.once('exit', (code, signal) => {
+    // Not at its exit alone: what it said last may still lie in the channel.
+    void Promise.all([once(this.child, 'exit'), once(this.child, 'disconnect')]).then(([[code, signal]]) => {
       for (const [id, settle] of this.#waiting) settle({ id, failed: `exit ${code ?? signal}` })
     })
   }
