@@ -35,6 +35,11 @@ export type PeerCommand =
   /** Close everything and exit. */
   | { do: 'leave' }
 
+/** How long anything takes is the machine's business, with two hundred of us on it: an hour stands for no limit. */
+const NO_LIMIT = { timeoutMs: 3_600_000 }
+/** The parent has gone without a word. */
+const abandon = (): void => process.exit(1)
+
 let conduit: Conduit
 let flow: PatternedFlow
 let runs = 0
@@ -55,8 +60,9 @@ async function carryOut(command: PeerCommand): Promise<unknown> {
     case 'start':
       return undefined
     case 'open': {
-      const substrate = await LocalSubstrate.attach({ directory: command.directory, entry: HYPERVISOR_ENTRY })
-      conduit = await Conduit.open({ substrate, lingerMs: 50 })
+      const { directory } = command
+      const substrate = await LocalSubstrate.attach({ directory, entry: HYPERVISOR_ENTRY, ...NO_LIMIT })
+      conduit = await Conduit.open({ substrate, lingerMs: 50, handshakeTimeoutMs: NO_LIMIT.timeoutMs })
       return conduit.domid
     }
     case 'echo':
@@ -66,34 +72,36 @@ async function carryOut(command: PeerCommand): Promise<unknown> {
         socket.pipe(socket)
       })
     case 'line':
-      return echoLine(await conduit.connect(command.name), command.line)
+      return echoLine(await conduit.connect(command.name, NO_LIMIT), command.line)
     case 'wait for line':
-      return echoLine(await conduit.connect(command.name, { wait: true }), command.line)
+      return echoLine(await conduit.connect(command.name, { wait: true, ...NO_LIMIT }), command.line)
     case 'domid':
       return conduit.domid
     case 'sequence':
       for (let run = 0; run < command.count; run++) {
-        await echoLine(await conduit.connect(command.name), `line ${runs++}\n`)
+        await echoLine(await conduit.connect(command.name, NO_LIMIT), `line ${runs++}\n`)
       }
       return globalThis.gc?.()
     case 'collect':
       return globalThis.gc?.()
     case 'send and close':
       return allAtMost(command.inFlight, command.count, async () =>
-        sendAndClose(await conduit.connect(command.name, { ringBytes: 4096 })),
+        sendAndClose(await conduit.connect(command.name, { ringBytes: 4096, ...NO_LIMIT })),
       )
     case 'serve and close':
       return listen(command.name, (socket) => void sendAndClose(socket))
     case 'flow':
-      flow = new PatternedFlow(await conduit.connect(command.name))
+      flow = new PatternedFlow(await conduit.connect(command.name, NO_LIMIT))
       return undefined
     case 'finish flow':
       return (await flow.finish()) satisfies FlowResult
     case 'leave':
+      process.off('disconnect', abandon)
       return conduit.close()
   }
 }
 
+process.on('disconnect', abandon)
 process.on('message', async ({ id, command }: { id: number; command: PeerCommand }) => {
   const answer = await carryOut(command).then(
     (done) => ({ id, done }),

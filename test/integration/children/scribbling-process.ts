@@ -109,6 +109,7 @@ async function carryOut(command: ScribbleCommand): Promise<unknown> {
   }
 }
 
+process.on('disconnect', () => process.exit(1))
 process.on('message', async ({ id, command }: { id: number; command: ScribbleCommand }) => {
   try {
     process.send!({ id, done: await carryOut(command) })
