@@ -17,8 +17,9 @@ namespace conduit {
 
 namespace {
 
-// Descriptors in one message, both ways; linux/net/scm.h allows 253.
-constexpr size_t kMaxFds = 64;
+// Most descriptors in one message (linux/net/scm.h, SCM_MAX_FD), both ways. Room for fewer on arrival would look like a
+// process that may open no more.
+constexpr size_t kMaxFds = 253;
 constexpr int kFlags = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 // The first argument as an address for `syscall`.
@@ -145,8 +146,8 @@ size_t CollectFds(msghdr* message, int* fds) {
   return count;
 }
 
-// receiveMessage(fd: number, target: Uint8Array): { bytes, fds } of one message, bytes 0 at the end, null when none
-// waits. EMSGSIZE: it was cut; EMFILE: no room here for its descriptors. Then, and at the end, none of them stays open.
+// receiveMessage(fd: number, target: Uint8Array): { bytes, fds, fdsLost } of one message, null when none waits. bytes is 0 at
+// the end. fdsLost: this process may open no more descriptors and has got none of those sent along; the kernel dropped them.
 Napi::Value ReceiveMessage(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const int fd = DescriptorArgument(info, 0);
@@ -163,21 +164,21 @@ Napi::Value ReceiveMessage(const Napi::CallbackInfo& info) {
     if (errno == EAGAIN || errno == EINTR) return env.Null();
     throw ErrnoError(env, "recvmsg", errno);
   }
-  // SAFETY: every descriptor that arrived is ours now: handed to JavaScript, or closed here when the message is cut.
+  // SAFETY: every descriptor that arrived is ours now: handed to JavaScript, or closed here when message or list is cut.
   int fds[kMaxFds];
   size_t count = CollectFds(&message, fds);
-  const bool cut = (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0;
-  if (cut || received == 0) {
+  const bool cut = (message.msg_flags & MSG_TRUNC) != 0;
+  const bool fds_lost = (message.msg_flags & MSG_CTRUNC) != 0;
+  if (cut || fds_lost || received == 0) {
     for (size_t i = 0; i < count; i++) close(fds[i]);
-    // The kernel stops installing descriptors where the process has no number left for one.
-    const bool full = (message.msg_flags & MSG_TRUNC) == 0 && count < kMaxFds;
-    if (cut) throw ErrnoError(env, "recvmsg", full ? EMFILE : EMSGSIZE);
     count = 0;
   }
+  if (cut) throw ErrnoError(env, "recvmsg", EMSGSIZE);
   Napi::Array list = Owned(env, fds, count);
   Napi::Object result = Napi::Object::New(env);
   result.Set("bytes", Napi::Number::New(env, static_cast<double>(received)));
   result.Set("fds", list);
+  result.Set("fdsLost", Napi::Boolean::New(env, fds_lost));
   return result;
 }
 

@@ -47,7 +47,8 @@ export const ControlType = {
   CLOSE_PORT: 8,
   /** → [stream socket, a connection to the store with this domain's rights] */
   XENSTORE: 9,
-  /** push: domid [one end of a socket pair whose other end that domain holds: its hang-up is the domain's death] */
+  /** push: domid [one end of a socket pair whose other end that domain holds: its hang-up is the domain's death].
+   *  As a request, domid →: that end was lost on its way, so the next MAP or BIND between the two is to bring another */
   PEER: 10,
   /** push: first gref, byte offset in the share, map id, peer: clear that byte when the peer dies */
   MAPPED: 11,
@@ -64,6 +65,8 @@ export const ControlStatus = {
   DOMID_TAKEN: 4,
   BAD_VERSION: 5,
   BAD_MESSAGE: 6,
+  /** The hypervisor may open no more descriptors. */
+  NO_DESCRIPTORS: 7,
 } as const
 export type ControlStatus = (typeof ControlStatus)[keyof typeof ControlStatus]
 
@@ -98,7 +101,7 @@ export function decodeControl(bytes: Uint8Array): ControlMessage | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const type = view.getUint16(0, true)
   const status = view.getUint16(2, true)
-  if (WORDS[type as ControlType] === undefined || status > ControlStatus.BAD_MESSAGE) return undefined
+  if (WORDS[type as ControlType] === undefined || status > ControlStatus.NO_DESCRIPTORS) return undefined
   const words = Array.from({ length: body / 4 }, (_, index) => view.getUint32(CONTROL_HEADER_BYTES + 4 * index, true))
   return { type: type as ControlType, status: status as ControlStatus, sequence: view.getUint32(4, true), words }
 }

@@ -26,6 +26,8 @@ export const ERROR_CODES = {
   EACCES: 'permission denied',
   /** An address or a path that cannot be parsed. Wrong options are TypeError and RangeError instead. */
   EINVAL: 'a value from outside has the wrong form',
+  /** From whatever needed the descriptor; what is open goes on. The hint names the limit to raise. */
+  EMFILE: 'no more descriptors can be opened: errno tells whether by this process or on this machine',
   /**
    * `maxMessageBytes`, 16 MiB by default. Thrown by send() before anything is written; a peer's too large message ends
    * the socket.

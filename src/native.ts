@@ -33,6 +33,16 @@ export interface NativeFdWatcher {
   close(): void
 }
 
+/** A datagram that has arrived. */
+export interface NativeMessage {
+  /** 0 at the end. */
+  readonly bytes: number
+  /** The receiver owns them. */
+  readonly fds: number[]
+  /** Descriptors came along and this process may open no more: it has none of them. */
+  readonly fdsLost: boolean
+}
+
 /** What the addon exports. Failing system calls throw Error with `code`, `errno`, `syscall`. */
 export interface Native {
   Mapping: new (segments: Float64Array, writable: boolean) => NativeMapping
@@ -50,7 +60,7 @@ export interface Native {
   unixAccept(fd: number): number
   socketPair(stream: boolean): [number, number]
   sendMessage(fd: number, bytes: Uint8Array, fds: readonly number[]): boolean
-  receiveMessage(fd: number, target: Uint8Array): { bytes: number; fds: number[] } | null
+  receiveMessage(fd: number, target: Uint8Array): NativeMessage | null
   peerCredentials(fd: number): { pid: number; uid: number; gid: number }
   tryLock(fd: number): boolean
   duplicate(fd: number): number
@@ -89,8 +99,20 @@ export function native(): Native {
   return loaded
 }
 
-/** Wrap what the addon threw, once, with what was tried. */
+const EMFILE_HINTS: Partial<Record<string, string>> = {
+  EMFILE: 'this process has too many files open: close some, or raise its limit (ulimit -n; LimitNOFILE= of a service)',
+  ENFILE: 'this machine has too many files open: raise the sysctl fs.file-max',
+}
+
+/** Wrap what the kernel refused, once, with what was tried. Out of descriptors is EMFILE, whatever `code` says. */
 export function systemError(cause: unknown, tried: string, code: ConduitErrorCode = 'SYSTEM'): ConduitError {
   const { code: errno, syscall, message } = cause as NodeJS.ErrnoException
-  return new ConduitError(code, `${tried}: ${message}`, { errno, syscall, cause })
+  const hint = EMFILE_HINTS[errno ?? '']
+  return new ConduitError(hint === undefined ? code : 'EMFILE', `${tried}: ${message}`, { errno, syscall, hint, cause })
+}
+
+/** Descriptors were sent to this process, which had no room for them. */
+export function descriptorsLost(tried: string): ConduitError {
+  const cause = Object.assign(new Error('no room for the descriptors received'), { code: 'EMFILE', syscall: 'recvmsg' })
+  return systemError(cause, tried)
 }

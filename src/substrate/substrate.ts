@@ -113,22 +113,28 @@ export interface Substrate {
   readonly domid: Domid
   /**
    * Allocate `pages` zeroed pages and grant them to `peer`.
-   * @throws ConduitError GRANT_LIMIT, SUBSTRATE_LOST
+   * @throws ConduitError GRANT_LIMIT, SUBSTRATE_LOST, EMFILE
    */
   share(peer: Domid, pages: number, options?: ShareOptions): Promise<Share>
   /**
    * Map pages that `peer` granted to this domain: all or nothing.
-   * @throws ConduitError GRANT_INVALID, MAPPING_FAILED, SUBSTRATE_LOST
+   * @throws ConduitError GRANT_INVALID, MAPPING_FAILED, SUBSTRATE_LOST, EMFILE
    */
   map(peer: Domid, grefs: readonly Gref[], options: MapOptions): Promise<Mapping>
-  /** A new unbound port that only `peer` may bind. */
+  /**
+   * A new unbound port that only `peer` may bind.
+   * @throws ConduitError GRANT_LIMIT, SUBSTRATE_LOST, EMFILE
+   */
   listen(peer: Domid): Promise<EventChannel>
   /**
    * Bind to `port` of `peer`.
-   * @throws ConduitError EVTCHN_INVALID, SUBSTRATE_LOST
+   * @throws ConduitError EVTCHN_INVALID, SUBSTRATE_LOST, EMFILE
    */
   bind(peer: Domid, port: EvtchnPort): Promise<EventChannel>
-  /** A new connection to the store, with this domain's rights. */
+  /**
+   * A new connection to the store, with this domain's rights.
+   * @throws ConduitError SUBSTRATE_LOST, EMFILE
+   */
   xenstore(): Promise<XenstoreTransport>
   /** Close every port, share and mapping, and leave. Idempotent. */
   close(): Promise<void>

@@ -1,13 +1,15 @@
 // A local hypervisor that is stopped, or out of descriptors: nobody waits for it longer than they said, and it goes on
 // when it can.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { isConduitError } from '../../src/errors.js'
+import { type ConduitError, isConduitError } from '../../src/errors.js'
 import { LocalSubstrate } from '../../src/substrate/local/local-substrate.js'
+import type { Share } from '../../src/substrate/substrate.js'
+import { expectCode, rejectionOf } from '../support/expect-rejection.js'
 import { HYPERVISOR_ENTRY, type LocalWorld, localWorld, until } from '../support/local-world.js'
 
 const CAT = fileURLToPath(new URL('../../src/cli/conduit-cat.js', import.meta.url))
@@ -58,13 +60,21 @@ describe('a stopped local hypervisor', () => {
 })
 
 describe('a local hypervisor with few descriptors', () => {
-  it('serves those it has room for, refuses the others with a code, and lives', async () => {
-    const world = localWorld()
+  let world: LocalWorld
+  let hypervisor: ChildProcess
+  let first: LocalSubstrate
+
+  beforeEach(async () => {
+    world = localWorld()
     // It has its limits from whoever starts it.
     const limited = ['-c', 'ulimit -n 80; exec "$0" "$@"', process.execPath, HYPERVISOR_ENTRY, world.directory]
-    const hypervisor = spawn('sh', limited, { stdio: 'ignore' })
+    hypervisor = spawn('sh', limited, { stdio: 'ignore' })
     await until(() => existsSync(join(world.directory, 'control')))
-    const first = await world.attach()
+    first = await world.attach()
+  })
+  afterEach(() => world.close())
+
+  it('serves those it has room for, refuses the others with a code, and lives', async () => {
     const attached: LocalSubstrate[] = []
     const outcomes: string[] = []
     for (let index = 0; index < 60; index++) {
@@ -84,6 +94,26 @@ describe('a local hypervisor with few descriptors', () => {
     for (const substrate of attached) await substrate.close()
     const share = await first.share(first.domid, 1)
     share.close()
-    await world.close()
+  })
+
+  it('refuses the request it has no room for, and no other', async () => {
+    const [owner, mapper] = [first, await world.attach()]
+    const shares: Share[] = []
+    const refused = await rejectionOf(
+      (async () => {
+        for (;;) shares.push(await owner.share(mapper.domid, 1))
+      })(),
+    )
+    expect(refused).to.include({ code: 'EMFILE', errno: 'EMFILE' })
+    expect((refused as ConduitError).message).to.contain('local hypervisor')
+    expect((refused as ConduitError).hint).to.contain('ulimit -n')
+    // The two have not met: it takes two more descriptors to introduce them, and none to say that there are none.
+    const { grefs } = shares[0]!
+    await expectCode(mapper.map(owner.domid, grefs, { access: 'rw' }), 'EMFILE')
+    for (const share of shares.splice(1)) share.close()
+    const mapping = await mapper.map(owner.domid, grefs, { access: 'rw' })
+    new Uint8Array(shares[0]!.buffer)[7] = 7
+    expect(new Uint8Array(mapping.buffer)[7]).to.equal(7)
+    expect(world.hypervisors()).to.deep.equal([hypervisor.pid])
   })
 })

@@ -2,12 +2,10 @@
 // when the hypervisor was lost. Knows no pages and no ports.
 import { type ControlMessage, ControlStatus, type ControlType, NONE } from '../../../protocol/local-control.js'
 import { type Domid, domid } from '../../../protocol/xen.js'
-import { ConduitError } from '../../errors.js'
-import { native } from '../../native.js'
+import { ConduitError, isConduitError } from '../../errors.js'
 import { type Answer, ControlClient } from './control-client.js'
-import { introduce } from './introduction.js'
-import { prepareRuntimeDirectory } from './runtime-dir.js'
-import { reachHypervisor } from './start-hypervisor.js'
+import { introduce, unanswered } from './introduction.js'
+import { pauseBeforeRetry, reachHypervisor } from './start-hypervisor.js'
 
 export interface AttachOptions {
   /** The runtime directory; see runtime-dir.ts. */
@@ -20,10 +18,10 @@ export interface AttachOptions {
 }
 
 export interface AttachmentHandlers {
-  /** A push; the handler owns `fds`. */
+  /** A push; the handler owns `fds`, of which there are none when this process had no room for them. */
   onPush(message: ControlMessage, fds: number[]): void
-  /** A new hypervisor: register everything again, with `post`. Runs before any waiting request is sent. */
-  onReattached(): void
+  /** A new hypervisor: register everything again. The requests that wait are sent when it has resolved or rejected. */
+  onReattached(hypervisor: ControlClient): Promise<void>
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000
@@ -32,11 +30,14 @@ const LOST_HINT = 'try again: the process attaches to a new local hypervisor by 
 export class Attachment {
   readonly #options: AttachOptions
   readonly #handlers: AttachmentHandlers
+  readonly #closing = new AbortController()
   /** The connection on which ATTACH was asked last. */
   #client: ControlClient | undefined
   #attached = false
-  #ready: Promise<void> = Promise.resolve()
-  #failure: ConduitError | undefined
+  /** Under way after a loss. */
+  #comingBack: Promise<void> | undefined
+  /** Why coming back failed, the last time it did. */
+  #failure: unknown
   #domid = domid(0)
 
   constructor(options: AttachOptions, handlers: AttachmentHandlers) {
@@ -44,9 +45,8 @@ export class Attachment {
     this.#handlers = handlers
   }
 
-  /** @throws ConduitError RUNTIME_DIR, SUBSTRATE_UNAVAILABLE */
+  /** @throws ConduitError RUNTIME_DIR, SUBSTRATE_UNAVAILABLE, EMFILE */
   async open(): Promise<void> {
-    prepareRuntimeDirectory(this.#options.directory)
     await this.#attach(NONE, this.#options.signal)
   }
 
@@ -56,11 +56,14 @@ export class Attachment {
 
   /**
    * Ask and wait for the answer. Waits for a new hypervisor where the last one was lost.
-   * @throws ConduitError SUBSTRATE_LOST when the hypervisor goes before it answers, or none can be had
+   * @throws ConduitError SUBSTRATE_LOST when the hypervisor goes before it answers, or none can be had; EMFILE
    */
   async request(type: ControlType, words: readonly number[], fds: readonly number[] = []): Promise<Answer> {
-    if (!this.#attached) await this.#ready
-    if (!this.#attached) throw this.#failure ?? this.#lost()
+    // Where coming back failed, whoever asks tries once more.
+    if (!this.#attached) this.#comeBack()
+    while (this.#comingBack !== undefined) await this.#comingBack
+    this.#closing.signal.throwIfAborted()
+    if (!this.#attached) throw this.#whyNot()
     return this.#client!.request(type, words, fds)
   }
 
@@ -75,9 +78,10 @@ export class Attachment {
   }
 
   close(): void {
-    this.#failure = new ConduitError('SUBSTRATE_LOST', 'the local substrate was closed')
+    const closed = new ConduitError('SUBSTRATE_LOST', 'the local substrate was closed')
+    this.#closing.abort(closed)
     this.#attached = false
-    this.#client?.close(this.#failure)
+    this.#client?.close(closed)
   }
 
   async #attach(wanted: number, signal?: AbortSignal): Promise<void> {
@@ -85,15 +89,14 @@ export class Attachment {
     const deadline = performance.now() + timeoutMs
     for (;;) {
       const fd = await reachHypervisor(directory, entry, { timeoutMs: deadline - performance.now(), signal })
-      if (this.#failure !== undefined) {
-        native().closeFd(fd)
-        throw this.#failure
-      }
       const client = this.#converse(fd)
       const answer = await introduce(client, wanted, { limitMs: deadline - performance.now(), signal, directory })
-      if (this.#failure !== undefined) throw this.#failure
-      // It was leaving as we came: start the next one.
-      if (answer === undefined || client.closed) continue
+      if (answer === undefined || client.closed) {
+        // It was leaving as we came: start the next one.
+        if (performance.now() > deadline) throw unanswered(directory)
+        await pauseBeforeRetry()
+        continue
+      }
       if (answer.status === ControlStatus.OK) {
         this.#domid = domid(answer.words[0]!)
         this.#attached = true
@@ -109,21 +112,39 @@ export class Attachment {
     this.#client = new ControlClient(fd, {
       onPush: (message, fds) => this.#handlers.onPush(message, fds),
       onLost: () => {
-        if (this.#attached) this.#reattach()
+        if (this.#attached) {
+          this.#attached = false
+          this.#comeBack()
+        }
         return this.#lost()
       },
     })
     return this.#client
   }
 
-  #reattach(): void {
-    this.#attached = false
-    this.#ready = this.#attach(this.#domid).then(
-      () => this.#handlers.onReattached(),
+  /** Single-flight. A hypervisor that is lost again while it is told what we have is left for the next. */
+  #comeBack(): void {
+    if (this.#closing.signal.aborted) return
+    this.#comingBack ??= this.#attachAgain().then(
+      () => {
+        this.#comingBack = undefined
+        if (!this.#attached) this.#comeBack()
+      },
       (error: unknown) => {
-        this.#failure ??= this.#lost(error)
+        this.#comingBack = undefined
+        this.#failure = error
       },
     )
+  }
+
+  async #attachAgain(): Promise<void> {
+    await this.#attach(this.#domid, this.#closing.signal)
+    await this.#handlers.onReattached(this.#client!)
+  }
+
+  /** Out of descriptors is said as such: nothing is wrong with the hypervisor. */
+  #whyNot(): ConduitError {
+    return isConduitError(this.#failure, 'EMFILE') ? this.#failure : this.#lost(this.#failure)
   }
 
   #lost(cause?: unknown): ConduitError {

@@ -10,10 +10,12 @@ export interface Answer {
   readonly words: readonly number[]
   /** The receiver owns them. */
   readonly fds: number[]
+  /** The answer came with descriptors for which this process had no room: it has none of them. */
+  readonly fdsLost: boolean
 }
 
 export interface ControlClientHandlers {
-  /** A push; the handler owns `fds`. */
+  /** A push; the handler owns `fds`, of which there are none when this process had no room for them. */
   onPush(message: ControlMessage, fds: number[]): void
   /** Called once when the hypervisor has gone, not after close(); returns what the waiting requests reject with. */
   onLost(): ConduitError
@@ -28,28 +30,32 @@ export class ControlClient {
   readonly #handlers: ControlClientHandlers
   readonly #socket: ControlSocket
   readonly #pending = new Map<number, Pending>()
-  #closed = false
+  /** Why there is no connection any more. */
+  #end: ConduitError | undefined
   #sequence = 0
 
   /** Takes over `fd`. */
   constructor(fd: number, handlers: ControlClientHandlers) {
     this.#handlers = handlers
     this.#socket = new ControlSocket(fd, {
-      onMessage: (message, fds) => this.#onMessage(message, fds),
+      onMessage: (message, fds, fdsLost) => this.#onMessage(message, fds, fdsLost),
       onClose: () => {
-        this.#closed = true
-        this.#rejectPending(this.#handlers.onLost())
+        this.#reject(this.#handlers.onLost())
       },
     })
   }
 
   get closed(): boolean {
-    return this.#closed
+    return this.#end !== undefined
   }
 
-  /** Ask; keeps the event loop alive until the answer is there. */
+  /**
+   * Ask; keeps the event loop alive until the answer is there.
+   * @throws ConduitError EMFILE, SYSTEM when `fds` cannot be sent; what `onLost` or `close` say when there is no answer
+   */
   request(type: ControlType, words: readonly number[], fds: readonly number[] = []): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      if (this.#end !== undefined) throw this.#end
       const sequence = this.#send(type, words, fds)
       if (this.#pending.size === 0) this.#socket.ref()
       this.#pending.set(sequence, { resolve, reject })
@@ -68,9 +74,8 @@ export class ControlClient {
 
   /** Hang up; the waiting requests reject with `reason`. Idempotent. */
   close(reason: ConduitError): void {
-    this.#closed = true
     this.#socket.close()
-    this.#rejectPending(reason)
+    this.#reject(reason)
   }
 
   #send(type: ControlType, words: readonly number[], fds: readonly number[]): number {
@@ -79,7 +84,7 @@ export class ControlClient {
     return this.#sequence
   }
 
-  #onMessage(message: ControlMessage, fds: number[]): void {
+  #onMessage(message: ControlMessage, fds: number[], fdsLost: boolean): void {
     if (message.sequence === 0) {
       this.#handlers.onPush(message, fds)
       return
@@ -91,10 +96,11 @@ export class ControlClient {
     }
     this.#pending.delete(message.sequence)
     if (this.#pending.size === 0) this.#socket.unref()
-    pending.resolve({ status: message.status, words: message.words, fds })
+    pending.resolve({ status: message.status, words: message.words, fds, fdsLost })
   }
 
-  #rejectPending(error: ConduitError): void {
+  #reject(error: ConduitError): void {
+    this.#end ??= error
     const pending = [...this.#pending.values()]
     this.#pending.clear()
     for (const { reject } of pending) reject(error)

@@ -10,6 +10,9 @@ const MAX_PORTS = 16_384
 /** Three mappings a channel: the control page and both rings. */
 const MAX_MAPS = 3 * MAX_PORTS
 
+/** Most descriptors in one message (linux/net/scm.h, SCM_MAX_FD). */
+const MAX_MESSAGE_FDS = 253
+
 /** Status, words, and descriptors, which stay the requests' own but for those in `fds`. */
 export type RequestAnswer = readonly [status: ControlStatus, words?: readonly number[], fds?: readonly number[]]
 
@@ -47,9 +50,17 @@ export class ControlRequests {
         return this.#closePort(domain, words[0]!)
       case ControlType.XENSTORE:
         return this.#xenstore(domain, fds)
+      case ControlType.PEER:
+        return this.#estrange(domain, words[0]!)
       default:
         return [ControlStatus.BAD_MESSAGE]
     }
+  }
+
+  /** Take back a request that was carried out and whose answer cannot be sent. */
+  undo(domain: HypervisorDomain, { type, words }: ControlMessage): void {
+    if (type === ControlType.MAP) this.#unmap(domain, words[3]!)
+    if (type === ControlType.BIND) this.#closePort(domain, words[2]!)
   }
 
   #grant(domain: HypervisorDomain, words: readonly number[], fds: number[]): RequestAnswer {
@@ -66,7 +77,8 @@ export class ControlRequests {
     const owner = this.#find(peer)
     const runs = owner?.grants.resolve(grefs, domain.domid, writable === 1)
     if (owner === undefined || runs === undefined || domain.maps.has(mapId)) return [ControlStatus.BAD_GRANT]
-    if (domain.maps.size >= MAX_MAPS) return [ControlStatus.LIMIT]
+    const files = [...new Set(runs.map((run) => run.grant.memfd))]
+    if (domain.maps.size >= MAX_MAPS || files.length > MAX_MESSAGE_FDS) return [ControlStatus.LIMIT]
     this.#acquaint(owner, domain)
     // The owner hears of the mapping before the mapper does: the mapper may die the moment it has the pages.
     if (notifyOffset !== NONE) {
@@ -79,7 +91,6 @@ export class ControlRequests {
     } else {
       domain.maps.set(mapId, { owner: peer, firstGref: undefined })
     }
-    const files = [...new Set(runs.map((run) => run.grant.memfd))]
     const segments = runs.flatMap((run) => [
       files.indexOf(run.grant.memfd),
       run.firstPage,
@@ -153,11 +164,22 @@ export class ControlRequests {
   /** Give two processes the two ends of a pair, once: from then on each notices the other's death by itself. */
   #acquaint(a: HypervisorDomain, b: HypervisorDomain): void {
     if (a === b || a.acquainted.has(b.domid)) return
+    const pair = native().socketPair(false)
+    try {
+      a.push(ControlType.PEER, [b.domid], [pair[0]])
+      b.push(ControlType.PEER, [a.domid], [pair[1]])
+    } finally {
+      for (const fd of pair) native().closeFd(fd)
+    }
+    // Only now: a pair that could not be passed on is no acquaintance, and the request behind it has failed.
     a.acquainted.add(b.domid)
     b.acquainted.add(a.domid)
-    const pair = native().socketPair(false)
-    a.push(ControlType.PEER, [b.domid], [pair[0]])
-    b.push(ControlType.PEER, [a.domid], [pair[1]])
-    for (const fd of pair) native().closeFd(fd)
+  }
+
+  /** One end never arrived: its holder was out of descriptors. */
+  #estrange(domain: HypervisorDomain, peer: number): RequestAnswer {
+    domain.acquainted.delete(peer)
+    this.#find(peer)?.acquainted.delete(domain.domid)
+    return [ControlStatus.OK]
   }
 }

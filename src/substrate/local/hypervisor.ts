@@ -70,8 +70,9 @@ export class LocalHypervisor {
     }
     let domain: HypervisorDomain | undefined
     const socket = new ControlSocket(fd, {
-      onMessage: (message, fds) => {
-        if (domain !== undefined) this.#serve(domain, message, fds)
+      answersFirst: true,
+      onMessage: (message, fds, fdsLost) => {
+        if (domain !== undefined) this.#serve(domain, message, fds, fdsLost)
         else
           this.#attach(socket, message, fds, (attached) => {
             domain = attached
@@ -151,21 +152,29 @@ export class LocalHypervisor {
     return candidate
   }
 
-  #serve(domain: HypervisorDomain, message: ControlMessage, fds: number[]): void {
-    const [status, words = [], answerFds = []] = isWellFormed(message)
-      ? this.#handle(domain, message, fds)
-      : ([ControlStatus.BAD_MESSAGE] as RequestAnswer)
-    domain.socket.send({ type: message.type, status, sequence: message.sequence, words }, answerFds)
+  #serve(domain: HypervisorDomain, message: ControlMessage, fds: number[], fdsLost: boolean): void {
+    const [status, words = [], answerFds = []] = fdsLost
+      ? ([ControlStatus.NO_DESCRIPTORS] as RequestAnswer)
+      : this.#handle(domain, message, fds)
+    const { type, sequence } = message
+    try {
+      domain.socket.send({ type, status, sequence, words }, answerFds)
+    } catch {
+      this.#requests.undo(domain, message)
+      domain.socket.send({ type, status: ControlStatus.NO_DESCRIPTORS, sequence, words: [] })
+    }
     // Handlers that keep descriptors take them out of the list.
     for (const fd of fds) native().closeFd(fd)
   }
 
   /** Running out of descriptors or memory is the request's failure, not the hypervisor's. */
   #handle(domain: HypervisorDomain, message: ControlMessage, fds: number[]): RequestAnswer {
+    if (!isWellFormed(message)) return [ControlStatus.BAD_MESSAGE]
     try {
       return this.#requests.handle(domain, message, fds)
-    } catch {
-      return [ControlStatus.LIMIT]
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      return [code === 'EMFILE' || code === 'ENFILE' ? ControlStatus.NO_DESCRIPTORS : ControlStatus.LIMIT]
     }
   }
 

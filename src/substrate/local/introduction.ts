@@ -42,7 +42,7 @@ export async function introduce(
   }
 }
 
-function unanswered(directory: string): ConduitError {
+export function unanswered(directory: string): ConduitError {
   return new ConduitError('SUBSTRATE_UNAVAILABLE', `the local hypervisor in ${directory} does not answer`, {
     endpoint: directory,
     hint: 'it is stopped or hangs: continue or end that process, or set CONDUIT_RUNTIME_DIR',

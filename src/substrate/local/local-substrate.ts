@@ -7,7 +7,7 @@ import { native } from '../../native.js'
 import type { XenstoreTransport } from '../../xenstore/transport.js'
 import { socketTransport } from '../../xenstore/unix-socket-transport.js'
 import type { EventChannel, MapOptions, Mapping, Share, ShareOptions, Substrate } from '../substrate.js'
-import { Acquaintances } from './acquaintances.js'
+import { type Acquaintance, Acquaintances } from './acquaintances.js'
 import { Attachment, type AttachOptions } from './attachment.js'
 import { hypercall } from './hypercall.js'
 import { OwnMappings } from './own-mappings.js'
@@ -20,19 +20,19 @@ export class LocalSubstrate implements Substrate {
   readonly #ports: OwnPorts
   readonly #shares: OwnShares
   readonly #mappings: OwnMappings
-  readonly #acquaintances = new Acquaintances((domid) => this.#onDeath(domid))
+  readonly #acquaintances = new Acquaintances((dead) => this.#onDeath(dead))
 
   private constructor(options: AttachOptions) {
     this.#attachment = new Attachment(options, {
       onPush: (message, fds) => this.#onPush(message, fds),
-      onReattached: () => {
-        this.#shares.registerAgain()
-        this.#ports.registerAgain()
+      onReattached: async (hypervisor) => {
+        await this.#shares.registerAgain(hypervisor)
+        await this.#ports.registerAgain(hypervisor)
       },
     })
-    this.#ports = new OwnPorts(this.#attachment)
+    this.#ports = new OwnPorts(this.#attachment, this.#acquaintances)
     this.#shares = new OwnShares(this.#attachment, this.#ports)
-    this.#mappings = new OwnMappings(this.#attachment, this.#ports)
+    this.#mappings = new OwnMappings(this.#attachment, this.#ports, this.#acquaintances)
   }
 
   /**
@@ -84,21 +84,43 @@ export class LocalSubstrate implements Substrate {
   }
 
   #onPush({ type, words }: ControlMessage, fds: number[]): void {
-    if (type === ControlType.PEER && fds.length === 1) {
-      this.#acquaintances.add(words[0]!, fds[0]!)
+    if (type === ControlType.PEER) {
+      this.#onPeer(words[0]!, fds)
       return
     }
     for (const fd of fds) native().closeFd(fd)
-    if (type === ControlType.MAPPED) this.#shares.onMapped(words[0]!, words[1]!, words[2]!)
+    if (type === ControlType.MAPPED) this.#onMapped(words as [number, number, number, number])
     if (type === ControlType.UNMAPPED) this.#shares.onUnmapped(words[0]!, words[1]!)
   }
 
+  #onPeer(peer: number, [fd, ...more]: readonly number[]): void {
+    for (const stray of more) native().closeFd(stray)
+    if (fd !== undefined) {
+      this.#acquaintances.add(peer, fd)
+      return
+    }
+    this.#acquaintances.miss(peer)
+    // What is shared from now on brings another pair, for which there may be room then.
+    this.#attachment.post(ControlType.PEER, [peer])
+  }
+
+  #onMapped([firstGref, byteOffset, mapId, peer]: readonly [number, number, number, number]): void {
+    const mapper = this.#acquaintances.find(peer)
+    if (mapper !== undefined || peer === this.domid) {
+      this.#shares.onMapped(firstGref, mapId, { byteOffset, mapper })
+      return
+    }
+    // Dead already, or missed: it has seen our end hang up and takes us for dead.
+    this.#shares.clearByte(firstGref, byteOffset)
+    this.#ports.onDeath(peer)
+  }
+
   /** Order matters: the bytes before the kicks, whose handlers look at them. */
-  #onDeath(domid: number): void {
+  #onDeath(dead: Acquaintance): void {
     // What the hypervisor said before the death may still wait in our control socket.
     this.#attachment.drain()
-    this.#shares.onDeath(domid)
-    this.#mappings.onDeath(domid)
-    this.#ports.onDeath(domid)
+    this.#shares.onDeath(dead)
+    this.#mappings.onDeath(dead)
+    this.#ports.onDeath(dead.domid)
   }
 }

@@ -3,6 +3,7 @@ import { ControlType, NONE } from '../../../protocol/local-control.js'
 import type { Domid, Gref } from '../../../protocol/xen.js'
 import { native } from '../../native.js'
 import type { MapOptions, Mapping } from '../substrate.js'
+import type { Acquaintance, Acquaintances } from './acquaintances.js'
 import type { Attachment } from './attachment.js'
 import { hypercall } from './hypercall.js'
 import { LocalPages } from './local-pages.js'
@@ -11,7 +12,8 @@ import type { OwnPorts } from './own-ports.js'
 
 interface OwnMapping {
   readonly pages: LocalPages
-  readonly peer: Domid
+  /** Undefined for this domain's own pages. */
+  readonly owner: Acquaintance | undefined
   /** Bytes to clear when the owner dies, counted from the mapping's start. */
   readonly ownerBytes: readonly number[]
 }
@@ -19,12 +21,14 @@ interface OwnMapping {
 export class OwnMappings {
   readonly #attachment: Attachment
   readonly #ports: OwnPorts
+  readonly #acquaintances: Acquaintances
   readonly #mappings = new Map<number, OwnMapping>()
   #nextMapId = 1
 
-  constructor(attachment: Attachment, ports: OwnPorts) {
+  constructor(attachment: Attachment, ports: OwnPorts, acquaintances: Acquaintances) {
     this.#attachment = attachment
     this.#ports = ports
+    this.#acquaintances = acquaintances
   }
 
   async map(peer: Domid, grefs: readonly Gref[], options: MapOptions): Promise<Mapping> {
@@ -34,6 +38,8 @@ export class OwnMappings {
     const words = [peer, writable ? 1 : 0, options.onUnmap?.byteOffset ?? NONE, mapId, ...grefs]
     const answer = await hypercall(this.#attachment, ControlType.MAP, words)
     try {
+      const own = peer === this.#attachment.domid
+      const owner = own ? undefined : this.#acquaintances.require(peer, 'GRANT_INVALID')
       const pages = new LocalPages({
         segments: mapSegments(answer, grefs.length),
         writable,
@@ -44,7 +50,7 @@ export class OwnMappings {
           this.#attachment.post(ControlType.UNMAP, [mapId])
         },
       })
-      this.#mappings.set(mapId, { pages, peer, ownerBytes: ownerNotifyBytes(answer.words) })
+      this.#mappings.set(mapId, { pages, owner, ownerBytes: ownerNotifyBytes(answer.words) })
       return pages
     } catch (error) {
       this.#attachment.post(ControlType.UNMAP, [mapId])
@@ -55,9 +61,9 @@ export class OwnMappings {
     }
   }
 
-  onDeath(domid: number): void {
-    for (const { pages, peer, ownerBytes } of this.#mappings.values()) {
-      if (peer === domid) for (const byteOffset of ownerBytes) pages.clearByte(byteOffset)
+  onDeath(dead: Acquaintance): void {
+    for (const { pages, owner, ownerBytes } of this.#mappings.values()) {
+      if (owner === dead) for (const byteOffset of ownerBytes) pages.clearByte(byteOffset)
     }
   }
 

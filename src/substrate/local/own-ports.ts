@@ -3,7 +3,9 @@ import { ControlType } from '../../../protocol/local-control.js'
 import { type Domid, type EvtchnPort, evtchnPort } from '../../../protocol/xen.js'
 import { native, systemError } from '../../native.js'
 import type { EventChannel, UnmapNotify } from '../substrate.js'
+import type { Acquaintances } from './acquaintances.js'
 import type { Attachment } from './attachment.js'
+import type { ControlClient } from './control-client.js'
 import { EventPort } from './event-port.js'
 import { hypercall } from './hypercall.js'
 
@@ -15,29 +17,38 @@ interface OwnPort {
 
 export class OwnPorts {
   readonly #attachment: Attachment
+  readonly #acquaintances: Acquaintances
   readonly #ports = new Map<number, OwnPort>()
   #lastPort = 1
 
-  constructor(attachment: Attachment) {
+  constructor(attachment: Attachment, acquaintances: Acquaintances) {
     this.#attachment = attachment
+    this.#acquaintances = acquaintances
   }
 
   async listen(peer: Domid): Promise<EventChannel> {
     const number = this.#takeNumber()
     const [readFd, writeFd] = eventPair()
-    const port = this.#add(number, peer, { readFd, writeFd, listening: true })
     try {
       await hypercall(this.#attachment, ControlType.LISTEN, [number, peer], [readFd, writeFd])
     } catch (error) {
-      await port.close()
+      for (const fd of [readFd, writeFd]) native().closeFd(fd)
       throw error
     }
-    return port
+    // Only now: a new hypervisor is told of what the last one had accepted.
+    return this.#add(number, peer, { readFd, writeFd, listening: true })
   }
 
   async bind(peer: Domid, remotePort: EvtchnPort): Promise<EventChannel> {
     const number = this.#takeNumber()
     const { fds } = await hypercall(this.#attachment, ControlType.BIND, [peer, remotePort, number])
+    try {
+      if (peer !== this.#attachment.domid) this.#acquaintances.require(peer, 'EVTCHN_INVALID')
+    } catch (error) {
+      for (const fd of fds) native().closeFd(fd)
+      this.#attachment.post(ControlType.CLOSE_PORT, [number])
+      throw error
+    }
     return this.#add(number, peer, { readFd: fds[0]!, writeFd: fds[1]!, listening: false })
   }
 
@@ -47,14 +58,16 @@ export class OwnPorts {
     return { byteOffset: onUnmap.byteOffset, port: this.#ports.get(onUnmap.port)?.port }
   }
 
+  /** Its peer is dead: whoever listens is to look. */
   onDeath(domid: number): void {
     for (const { port, peer } of this.#ports.values()) if (peer === domid) port.raise()
   }
 
   /** Tell a new hypervisor what can still be bound. */
-  registerAgain(): void {
+  async registerAgain(hypervisor: ControlClient): Promise<void> {
     for (const [number, { port, peer, listening }] of this.#ports) {
-      if (listening) this.#attachment.post(ControlType.LISTEN, [number, peer], [port.readFd, port.writeFd])
+      const register = () => hypervisor.request(ControlType.LISTEN, [number, peer], [port.readFd, port.writeFd])
+      if (listening) await register().catch(forgoOne)
     }
   }
 
@@ -83,6 +96,9 @@ export class OwnPorts {
     return port
   }
 }
+
+/** One that cannot be registered cannot be bound anew; whoever has bound it is not concerned. */
+function forgoOne(): void {}
 
 /** Two descriptors: one to read here, one that the other end reads. */
 function eventPair(): [number, number] {

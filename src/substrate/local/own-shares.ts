@@ -4,18 +4,25 @@ import { ControlType, NONE } from '../../../protocol/local-control.js'
 import { type Domid, GREF_FIRST, type Gref, PAGE_BYTES } from '../../../protocol/xen.js'
 import { native, systemError } from '../../native.js'
 import type { Share, ShareOptions } from '../substrate.js'
+import type { Acquaintance } from './acquaintances.js'
 import type { Attachment } from './attachment.js'
+import type { ControlClient } from './control-client.js'
 import { hypercall } from './hypercall.js'
 import { LocalPages } from './local-pages.js'
 import type { OwnPorts } from './own-ports.js'
 
+/** A peer's mapping of a share: the byte to clear when the peer dies. */
+interface PeerMapping {
+  readonly byteOffset: number
+  readonly mapper: Acquaintance | undefined
+}
+
 interface OwnShare {
   readonly pages: LocalPages
-  readonly peer: Domid
   readonly memfd: number
   readonly registration: readonly number[]
-  /** Bytes to clear when the peer dies, by its map id. */
-  readonly mapped: Map<number, number>
+  /** By the mapper's map id. */
+  readonly mapped: Map<number, PeerMapping>
 }
 
 /** First gref of the next share starts again from the lowest above this. */
@@ -53,20 +60,27 @@ export class OwnShares {
       native().closeFd(memfd)
       throw error
     }
-    this.#shares.set(firstGref, { pages: share, peer, memfd, registration, mapped: new Map() })
     try {
       await hypercall(this.#attachment, ControlType.GRANT, registration, [memfd])
     } catch (error) {
       share.close()
       throw error
     }
+    // Only now: a new hypervisor is told of what the last one had accepted.
+    this.#shares.set(firstGref, { pages: share, memfd, registration, mapped: new Map() })
     return share
   }
 
-  /** A peer has mapped a share; its death is to clear the byte. */
-  onMapped(firstGref: number, byteOffset: number, mapId: number): void {
+  /** A peer has mapped a share; the mapper's death is to clear the byte. */
+  onMapped(firstGref: number, mapId: number, mapping: PeerMapping): void {
     const share = this.#shares.get(firstGref)
-    if (byteOffset < (share?.pages.bytes ?? 0)) share?.mapped.set(mapId, byteOffset)
+    if (mapping.byteOffset < (share?.pages.bytes ?? 0)) share?.mapped.set(mapId, mapping)
+  }
+
+  /** A mapper that is dead already. */
+  clearByte(firstGref: number, byteOffset: number): void {
+    const share = this.#shares.get(firstGref)
+    if (byteOffset < (share?.pages.bytes ?? 0)) share?.pages.clearByte(byteOffset)
   }
 
   /** The peer has unmapped, and cleared the byte itself. */
@@ -74,18 +88,20 @@ export class OwnShares {
     this.#shares.get(firstGref)?.mapped.delete(mapId)
   }
 
-  onDeath(domid: number): void {
-    for (const { pages, peer, mapped } of this.#shares.values()) {
-      if (peer !== domid) continue
-      for (const byteOffset of mapped.values()) pages.clearByte(byteOffset)
-      mapped.clear()
+  onDeath(dead: Acquaintance): void {
+    for (const { pages, mapped } of this.#shares.values()) {
+      for (const [mapId, { byteOffset, mapper }] of mapped) {
+        if (mapper !== dead) continue
+        pages.clearByte(byteOffset)
+        mapped.delete(mapId)
+      }
     }
   }
 
-  /** Tell a new hypervisor what can still be mapped. */
-  registerAgain(): void {
+  /** Tell a new hypervisor what can still be mapped. One after the other: nothing piles up that would need descriptors. */
+  async registerAgain(hypervisor: ControlClient): Promise<void> {
     for (const { registration, memfd } of this.#shares.values()) {
-      this.#attachment.post(ControlType.GRANT, registration, [memfd])
+      await hypervisor.request(ControlType.GRANT, registration, [memfd]).catch(forgoOne)
     }
   }
 
@@ -99,6 +115,9 @@ export class OwnShares {
     return first
   }
 }
+
+/** One that cannot be registered cannot be mapped anew; whoever has mapped it is not concerned. */
+function forgoOne(): void {}
 
 function sharedFile(pages: number): number {
   try {

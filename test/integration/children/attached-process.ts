@@ -1,6 +1,8 @@
 // A process of its own on the local substrate, driven by messages: {do: 'attach', directory} and so on, each
 // answered by {done: …}. Stays until it is disconnected or killed.
+import { closeSync, openSync } from 'node:fs'
 import { domid, evtchnPort, gref } from '../../../protocol/xen.js'
+import type { ConduitError } from '../../../src/errors.js'
 import { LocalSubstrate } from '../../../src/substrate/local/local-substrate.js'
 import type { EventChannel, Pages } from '../../../src/substrate/substrate.js'
 import { HYPERVISOR_ENTRY } from '../../support/local-world.js'
@@ -15,10 +17,33 @@ export type Command =
   | { do: 'peek'; offset: number }
   | { do: 'unmap' }
   | { do: 'detach' }
+  | { do: 'try'; request: 'share' | 'listen' | 'bind' | 'map' | 'xenstore'; peer: number; number: number }
+  | { do: 'fill'; leave: number }
+  | { do: 'free' }
 
 let substrate: LocalSubstrate
 let channel: EventChannel
 let pages: Pages
+const filling: number[] = []
+
+/** Open files until the kernel refuses, but for `leave` descriptors. */
+function fill(leave: number): number {
+  try {
+    for (;;) filling.push(openSync('/dev/null', 'r'))
+  } catch {
+    for (const fd of filling.splice(0, leave)) closeSync(fd)
+  }
+  return filling.length
+}
+
+/** Ask for one thing and give it back. */
+async function attempt({ request, peer, number }: Extract<Command, { do: 'try' }>): Promise<void> {
+  if (request === 'share') (await substrate.share(domid(peer), 1)).close()
+  if (request === 'listen') await (await substrate.listen(domid(peer))).close()
+  if (request === 'bind') await (await substrate.bind(domid(peer), evtchnPort(number))).close()
+  if (request === 'map') (await substrate.map(domid(peer), [gref(number)], { access: 'rw' })).close()
+  if (request === 'xenstore') (await substrate.xenstore()).close()
+}
 
 async function carryOut(command: Command): Promise<unknown> {
   switch (command.do) {
@@ -58,13 +83,21 @@ async function carryOut(command: Command): Promise<unknown> {
     case 'detach':
       await substrate.close()
       return undefined
+    case 'try':
+      return attempt(command)
+    case 'fill':
+      return fill(command.leave)
+    case 'free':
+      for (const fd of filling.splice(0)) closeSync(fd)
+      return undefined
   }
 }
 
 process.on('message', (command: Command) => {
   carryOut(command).then(
     (done) => process.send!({ done }),
-    (error: Error & { code?: string }) => process.send!({ failed: error.code ?? error.message }),
+    ({ code, message, errno, hint }: ConduitError) =>
+      process.send!({ failed: { code: code ?? message, message, errno, hint } }),
   )
 })
 process.on('disconnect', () => process.exit(0))
