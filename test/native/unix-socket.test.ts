@@ -49,7 +49,7 @@ describe('addon: unix sockets', () => {
     const [a, b] = native().socketPair(false)
     const before = openFds()
     await sendFromPython(a, { bytes: 0, descriptors: 3 })
-    expect(native().receiveMessage(b, new Uint8Array(8))).to.deep.equal({ bytes: 0, fds: [] })
+    expect(native().receiveMessage(b, new Uint8Array(8))).to.deep.equal({ bytes: 0, fds: [], fdsLost: false })
     expect(openFds()).to.equal(before)
     expect(() => native().sendMessage(a, new Uint8Array(0), []))
       .to.throw()

@@ -18,7 +18,7 @@ const mapping = new (native().Mapping)(Float64Array.of(file, 0, 2 * PAGE), true)
 const bytes = new Uint8Array(mapping.buffer)
 step()
 const event = native().eventfdCreate()
-const state = Int32Array.of(0, 0, 3)
+const state = Int32Array.of(0, 0, 3, 0)
 let called: () => void = () => {}
 const watcher = new (native().FdWatcher)(event, true, (wake) => {
   step()

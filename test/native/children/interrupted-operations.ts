@@ -64,7 +64,7 @@ function spinning(): () => void {
       const fd = native().memfdCreate('conduit-test', PAGE)
       const mapping = new (native().Mapping)(Float64Array.of(fd, 0, PAGE), true)
       const watcher = new (native().FdWatcher)(native().eventfdCreate(), true, () => 0)
-      watcher.spinOn(mapping, 0, 4, Int32Array.of(0, 0, 3))
+      watcher.spinOn(mapping, 0, 4, Int32Array.of(0, 0, 3, 0))
       return () => watcher.spin(100)
     })()
     spin()
