@@ -26,8 +26,8 @@ export const ERROR_CODES = {
   EACCES: 'permission denied',
   /** An address or a path that cannot be parsed. Wrong options are TypeError and RangeError instead. */
   EINVAL: 'a value from outside has the wrong form',
-  /** From whatever needed the descriptor; what is open goes on. The hint names the limit to raise. */
-  EMFILE: 'no more descriptors can be opened: errno tells whether by this process or on this machine',
+  /** What is open goes on. errno tells whether by this process or on this machine; the hint names the limit to raise. */
+  EMFILE: 'no more descriptors can be opened',
   /**
    * `maxMessageBytes`, 16 MiB by default. Thrown by send() before anything is written; a peer's too large message ends
    * the socket.
@@ -76,7 +76,7 @@ export const ERROR_CODES = {
   RUNTIME_DIR: 'the runtime directory cannot be used',
   /** The message has the files looked for, the hint the command that makes one: `npx conduit-build`. */
   ADDON_MISSING: 'the native addon is not built for this platform',
-  /** What has no code of its own, such as EMFILE: the process is out of descriptors. */
+  /** What has no code of its own. */
   SYSTEM: 'a system call failed: see errno and syscall',
 } as const
 

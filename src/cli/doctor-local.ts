@@ -3,20 +3,18 @@
 import { once } from 'node:events'
 import { lstatSync } from 'node:fs'
 import { type ConduitSocket, openEnvironment } from '../index.js'
-import { prepareRuntimeDirectory, runtimeDirectory } from '../substrate/local/runtime-dir.js'
+import { chooseRuntimeDirectory, prepareRuntimeDirectory } from '../substrate/local/runtime-dir.js'
 import type { Check } from './doctor-check.js'
 import { formatMillis } from './quantity.js'
 import { openLocalStore, readView } from './store-view.js'
 
-const SOURCES = ['CONDUIT_RUNTIME_DIR', 'XDG_RUNTIME_DIR'] as const
 const TRIAL_TIMEOUT_MS = 15_000
 
 export function runtimeDirectoryCheck(): Check {
-  const directory = prepareRuntimeDirectory(runtimeDirectory())
-  const source = SOURCES.find((name) => process.env[name])
+  const { directory, reason } = chooseRuntimeDirectory()
+  prepareRuntimeDirectory(directory)
   const mode = (lstatSync(directory).mode & 0o777).toString(8).padStart(4, '0')
-  const from = source === undefined ? 'neither CONDUIT_RUNTIME_DIR nor XDG_RUNTIME_DIR is set' : `from ${source}`
-  return { name: 'runtime directory', state: 'ok', text: `${directory}, mode ${mode} (${from})` }
+  return { name: 'runtime directory', state: 'ok', text: `${directory}, mode ${mode} (${reason})` }
 }
 
 export async function hypervisorCheck(): Promise<Check> {

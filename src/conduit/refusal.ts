@@ -4,6 +4,7 @@ import { ConduitError, type ConduitErrorCode, ERROR_CODES, isConduitError } from
 const HINTS: Partial<Record<ConduitErrorCode, string>> = {
   ECONNREFUSED: 'the server takes no connections on this port now: is it NAME:PORT, or is it full?',
   CONDUIT_MODE: "pass the server's mode: connect(address, { mode: 'message' }) or 'stream'",
+  EMFILE: 'the server has too many files open: close some there, or raise its limit (ulimit -n)',
   GRANT_LIMIT: "the server's domain is out of grants: raise /sys/module/xen_gntalloc/parameters/limit there",
   CONDUIT_PROTOCOL: 'the server could not read the request: it is of another version',
 }

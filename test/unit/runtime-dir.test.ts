@@ -1,10 +1,24 @@
 // The folder where a user's processes meet: whose it is, how long its name may be, and what is refused.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { isConduitError } from '../../src/errors.js'
-import { prepareRuntimeDirectory, runtimeDirectory } from '../../src/substrate/local/runtime-dir.js'
+import {
+  chooseRuntimeDirectory,
+  prepareRuntimeDirectory,
+  runtimeDirectory,
+} from '../../src/substrate/local/runtime-dir.js'
 
 describe('local: runtime directory', () => {
   let folder: string
@@ -26,10 +40,38 @@ describe('local: runtime directory', () => {
     throw new Error(`${directory} was accepted`)
   }
 
+  const lastResort = `/tmp/conduit-${process.getuid!()}`
+
   it('is CONDUIT_RUNTIME_DIR, else below XDG_RUNTIME_DIR, else in /tmp by uid', () => {
-    expect(runtimeDirectory({ CONDUIT_RUNTIME_DIR: '/a', XDG_RUNTIME_DIR: '/b' })).to.equal('/a')
-    expect(runtimeDirectory({ XDG_RUNTIME_DIR: '/b' })).to.equal('/b/conduit')
-    expect(runtimeDirectory({})).to.equal(`/tmp/conduit-${process.getuid!()}`)
+    expect(runtimeDirectory({ CONDUIT_RUNTIME_DIR: '/a', XDG_RUNTIME_DIR: folder })).to.equal('/a')
+    expect(runtimeDirectory({ XDG_RUNTIME_DIR: folder })).to.equal(join(folder, 'conduit'))
+    expect(runtimeDirectory({})).to.equal(lastResort)
+  })
+
+  it('is not below an XDG_RUNTIME_DIR that is not there, or is no path from the root', () => {
+    for (const [session, why] of [
+      [join(folder, 'nowhere'), 'is not there'],
+      ['run', 'is not an absolute path'],
+    ]) {
+      const { directory, reason } = chooseRuntimeDirectory({ XDG_RUNTIME_DIR: session })
+      expect(directory).to.equal(lastResort)
+      expect(reason).to.equal(`XDG_RUNTIME_DIR, ${session}, ${why}`)
+    }
+  })
+
+  it('is not below the XDG_RUNTIME_DIR of another user, whom a folder of ours would lock out', function () {
+    if (process.getuid!() !== 0) {
+      this.test!.title += ' (needs root, who can give a folder away)'
+      this.skip()
+    }
+    const other = 12345
+    chownSync(folder, other, other)
+    const { directory, reason } = chooseRuntimeDirectory({ XDG_RUNTIME_DIR: folder })
+    expect(directory).to.equal(lastResort)
+    expect(reason).to.contain(`${folder}, belongs to uid ${other}`)
+    expect(readdirSync(folder)).to.deep.equal([])
+    // Asked for by name it is meant; who owns it is said all the same.
+    expect(refusal(folder)).to.contain(`belongs to uid ${other}, not to 0`)
   })
 
   it('is made with mode 0700, whatever the umask', () => {

@@ -1,6 +1,6 @@
 // Where a user's local hypervisor and its clients meet: one private folder a user. Makes it and refuses one
 // that somebody else could have prepared.
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { CONTROL_SOCKET_NAME } from '../../../protocol/local-control.js'
 import { ConduitError } from '../../errors.js'
@@ -10,12 +10,40 @@ export const MAX_SOCKET_PATH_BYTES = 107
 
 const HINT = 'set CONDUIT_RUNTIME_DIR to a folder of your own with mode 0700'
 
-/** `$CONDUIT_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/conduit`, else `/tmp/conduit-<uid>`. */
-export function runtimeDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  if (environment.CONDUIT_RUNTIME_DIR) return environment.CONDUIT_RUNTIME_DIR
-  if (environment.XDG_RUNTIME_DIR) return join(environment.XDG_RUNTIME_DIR, 'conduit')
-  return `/tmp/conduit-${process.getuid!()}`
+export interface RuntimeDirectoryChoice {
+  readonly directory: string
+  /** Why this one, for people. */
+  readonly reason: string
 }
+
+/** `$CONDUIT_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/conduit` where that is this user's, else `/tmp/conduit-<uid>`. */
+export function runtimeDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  return chooseRuntimeDirectory(environment).directory
+}
+
+export function chooseRuntimeDirectory(environment: NodeJS.ProcessEnv = process.env): RuntimeDirectoryChoice {
+  const { CONDUIT_RUNTIME_DIR: own, XDG_RUNTIME_DIR: session } = environment
+  if (own) return { directory: own, reason: 'from CONDUIT_RUNTIME_DIR' }
+  const directory = `/tmp/conduit-${process.getuid!()}`
+  if (!session) return { directory, reason: 'neither CONDUIT_RUNTIME_DIR nor XDG_RUNTIME_DIR is set' }
+  const fault = notOurs(session)
+  if (fault !== undefined) return { directory, reason: `XDG_RUNTIME_DIR, ${session}, ${fault}` }
+  return { directory: join(session, 'conduit'), reason: 'from XDG_RUNTIME_DIR' }
+}
+
+/** sudo and su may leave the variable of whoever called them: a folder of ours in theirs would lock them out. */
+function notOurs(folder: string): string | undefined {
+  if (!isAbsolute(folder)) return 'is not an absolute path'
+  try {
+    const { uid } = statSync(folder)
+    return uid === process.getuid!() ? undefined : otherOwner(uid)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? 'is not there' : `cannot be looked at: ${message}`
+  }
+}
+
+const otherOwner = (uid: number): string => `belongs to uid ${uid}, not to ${process.getuid!()}`
 
 /**
  * Make a folder and those above it; false when it was there. Not mkdirSync's `recursive`, which never returns where a file
@@ -51,15 +79,16 @@ export function prepareRuntimeDirectory(directory: string): string {
   if (longest > MAX_SOCKET_PATH_BYTES) {
     refuse(`is too long: a socket in it needs ${longest} bytes, ${MAX_SOCKET_PATH_BYTES} are allowed`)
   }
+  let status: Stats
   try {
     if (makeFolder(directory)) chmodSync(directory, 0o700)
+    // lstat: a symbolic link in /tmp may be another user's.
+    status = lstatSync(directory)
   } catch (cause) {
-    refuse(`cannot be made: ${(cause as Error).message}`, cause)
+    return refuse(`cannot be made: ${(cause as Error).message}`, cause)
   }
-  // lstat: a symbolic link in /tmp may be another user's.
-  const status = lstatSync(directory)
   if (!status.isDirectory()) refuse('is not a folder')
-  if (status.uid !== process.getuid!()) refuse(`belongs to uid ${status.uid}, not to ${process.getuid!()}`)
+  if (status.uid !== process.getuid!()) refuse(otherOwner(status.uid))
   if ((status.mode & 0o077) !== 0) refuse(`has mode ${(status.mode & 0o777).toString(8)}: others could reach it`)
   return directory
 }
