@@ -43,7 +43,8 @@ Napi::Value MemfdCreate(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, Environment::Of(env)->Own(fd));
 }
 
-// sealedBytes(fd: number): size of the file; throws EPERM when it could shrink under a mapping
+// sealedBytes(fd: number): size of the file; throws EPERM when it could shrink under a mapping or is of huge pages, EINVAL
+// when it is no memfd
 Napi::Value SealedBytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(SealedBytesOf(info.Env(), DescriptorArgument(info, 0))));
 }
