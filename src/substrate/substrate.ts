@@ -16,8 +16,11 @@ export type Access = 'r' | 'rw'
 export interface UnmapNotify {
   /** The byte to set to 0: in a vchan its side's live byte. */
   readonly byteOffset: number
-  /** A local port of the side that registers the notification. */
-  readonly port: EvtchnPort
+  /**
+   * A local port of the side that registers the notification. One that is still on its way spares a round trip: pages are
+   * asked for beside it and are there once both are; without the port there are no pages, and its reason rejects.
+   */
+  readonly port: EvtchnPort | Promise<EvtchnPort>
 }
 
 /** Pages in this process's memory: one live ArrayBuffer over all of them. */

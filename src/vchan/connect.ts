@@ -5,6 +5,7 @@ import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
 import type { Access, EventChannel, Mapping, Substrate } from '../substrate/substrate.js'
 import { type ChannelParts, controlWords, inPagePayload, ownPayload, type Payload } from './channel-parts.js'
 import { type ControlPageSnapshot, type RingSnapshot, snapshotControlPage } from './control-page-snapshot.js'
+import { portAndPages } from './port-and-pages.js'
 import { badLayout, closed, corrupt, unfinishedLayout } from './vchan-error.js'
 
 export interface ConnectOptions {
@@ -22,10 +23,12 @@ export interface Address {
 /** @throws ConduitError VCHAN_LAYOUT, VCHAN_CORRUPT, VCHAN_CLOSED, GRANT_INVALID, MAPPING_FAILED, EVTCHN_INVALID, SUBSTRATE_LOST */
 export async function connectParts(substrate: Substrate, address: Address): Promise<ChannelParts> {
   const { peer, ringRef, port } = address
-  const event = await substrate.bind(peer, port)
-  const pages: Mapping[] = []
+  const { event, pages: control } = await portAndPages(OFFSET.CLI_LIVE, substrate.bind(peer, port), (onUnmap) =>
+    substrate.map(peer, [ringRef], { access: 'rw', onUnmap }),
+  )
+  const pages = [control]
   try {
-    return await mapAll(substrate, { peer, ringRef, port }, event, pages)
+    return await mapRings(substrate, { peer, ringRef, port }, event, pages)
   } catch (error) {
     await event.close()
     for (const mapping of pages) mapping.close()
@@ -33,15 +36,14 @@ export async function connectParts(substrate: Substrate, address: Address): Prom
   }
 }
 
-async function mapAll(
+/** `pages` holds the control page, last, and gets what is mapped beside it. */
+async function mapRings(
   substrate: Substrate,
   { peer, ringRef, port }: Address,
   event: EventChannel,
   pages: Mapping[],
 ): Promise<ChannelParts> {
-  const onUnmap = { byteOffset: OFFSET.CLI_LIVE, port: event.port }
-  const control = await substrate.map(peer, [ringRef], { access: 'rw', onUnmap })
-  pages.push(control)
+  const control = pages[0]!
   const snapshot = snapshotControlPage(control.buffer)
   checkSnapshot(snapshot, peer)
   const payload = async (ring: RingSnapshot, access: Access): Promise<Payload> => {

@@ -17,6 +17,7 @@ import {
 import { type Domid, PAGE_BYTES } from '../../protocol/xen.js'
 import type { Share, Substrate } from '../substrate/substrate.js'
 import { type ChannelParts, controlWords, inPagePayload, ownPayload, type Payload } from './channel-parts.js'
+import { portAndPages } from './port-and-pages.js'
 
 export interface ServeOptions {
   /** Smallest ring from client to server, in bytes, up to 1 MiB. */
@@ -34,10 +35,10 @@ export interface ServeOptions {
 /** @throws RangeError for sizes over 1 MiB; ConduitError GRANT_LIMIT, SUBSTRATE_LOST */
 export async function serveParts(substrate: Substrate, peer: Domid, options: ServeOptions): Promise<ChannelParts> {
   const orders = options.testing?.orders ?? chooseOrders(options.leftBytes, options.rightBytes)
-  const event = await substrate.listen(peer)
+  const { event, pages: share } = await portAndPages(OFFSET.SRV_LIVE, substrate.listen(peer), (onUnmap) =>
+    substrate.share(peer, 1 + grantTotal(orders), { onUnmap }),
+  )
   try {
-    const onUnmap = { byteOffset: OFFSET.SRV_LIVE, port: event.port }
-    const share = await substrate.share(peer, 1 + grantTotal(orders), { onUnmap })
     fillControlPage(share, orders, options)
     const payload = (order: number, firstPage: number): Payload =>
       inPagePayload(share, order) ?? ownPayload(share.buffer, firstPage * PAGE_BYTES, order)
@@ -49,6 +50,7 @@ export async function serveParts(substrate: Substrate, peer: Domid, options: Ser
     return { role: 'server', ...common, ...rings }
   } catch (error) {
     await event.close()
+    share.close()
     throw error
   }
 }

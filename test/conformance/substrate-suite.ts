@@ -241,6 +241,40 @@ function unmapNotifications(world: () => SubstrateWorld): void {
     })
   }
 
+  it('pages asked for while their port is still on its way notify all the same', async () => {
+    const { a, b } = world()
+    const port = async (channel: Promise<EventChannel>) => (await channel).port
+    const listen = a.listen(b.domid)
+    const share = await a.share(b.domid, 1, { onUnmap: { byteOffset: 21, port: port(listen) } })
+    const listening = await listen
+    const bind = b.bind(a.domid, listening.port)
+    const onUnmap = { byteOffset: 20, port: port(bind) }
+    const mapping = await b.map(a.domid, share.grefs, { access: 'rw', onUnmap })
+    const bound = await bind
+    bytesOf(share).fill(1)
+    const told = [nextEvent(listening), nextEvent(bound)]
+    mapping.close()
+    await told[0]
+    expect([...bytesOf(share).entries()].filter(([, byte]) => byte === 0)).to.deep.equal([[20, 0]])
+    share.close()
+    await told[1]
+    await Promise.all([listening.close(), bound.close()])
+  })
+
+  it('a port that cannot be had takes the pages that were to kick it with it', async () => {
+    const { a, b } = world()
+    const share = await a.share(b.domid, 1)
+    const bind = b.bind(a.domid, evtchnPort(0x7fff))
+    const onUnmap = { byteOffset: 20, port: bind.then((channel) => channel.port) }
+    await Promise.all([
+      expectCode(b.map(a.domid, share.grefs, { access: 'rw', onUnmap }), 'EVTCHN_INVALID'),
+      expectCode(a.share(b.domid, 1, { onUnmap }), 'EVTCHN_INVALID'),
+      expectCode(bind, 'EVTCHN_INVALID'),
+    ])
+    expect(bytesOf(share)[20]).to.equal(0)
+    share.close()
+  })
+
   it('the notification reaches the other side although the port was closed first', async () => {
     const { a, b } = world()
     const listening = await a.listen(b.domid)

@@ -38,13 +38,15 @@ export class OwnMappings {
     const words = [peer, writable ? 1 : 0, options.onUnmap?.byteOffset ?? NONE, mapId, ...grefs]
     const answer = await hypercall(this.#attachment, ControlType.MAP, words)
     try {
+      const notify = await this.#ports.notification(options.onUnmap)
+      // Only now: whoever dies while we wait is not known any more, and nothing is mapped of it.
       const own = peer === this.#attachment.domid
       const owner = own ? undefined : this.#acquaintances.require(peer, 'GRANT_INVALID')
       const pages = new LocalPages({
         segments: mapSegments(answer, grefs.length),
         writable,
         grefs,
-        notify: this.#ports.notification(options.onUnmap),
+        notify,
         onClose: () => {
           this.#mappings.delete(mapId)
           this.#attachment.post(ControlType.UNMAP, [mapId])

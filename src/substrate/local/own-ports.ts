@@ -53,9 +53,11 @@ export class OwnPorts {
   }
 
   /** What pages are to do when they go: clear the byte, kick the port. */
-  notification(onUnmap: UnmapNotify | undefined): { byteOffset: number; port: EventPort | undefined } | undefined {
+  async notification(
+    onUnmap: UnmapNotify | undefined,
+  ): Promise<{ byteOffset: number; port: EventPort | undefined } | undefined> {
     if (onUnmap === undefined) return undefined
-    return { byteOffset: onUnmap.byteOffset, port: this.#ports.get(onUnmap.port)?.port }
+    return { byteOffset: onUnmap.byteOffset, port: this.#ports.get(await onUnmap.port)?.port }
   }
 
   /** Its peer is dead: whoever listens is to look. */

@@ -43,32 +43,31 @@ export class OwnShares {
     const firstGref = this.#takeGrefs(pages)
     const registration = [firstGref, pages, peer, options.access === 'r' ? 0 : 1, options.onUnmap?.byteOffset ?? NONE]
     const memfd = sharedFile(pages)
-    let share: LocalPages
+    const granting = hypercall(this.#attachment, ControlType.GRANT, registration, [memfd])
+    // Both settled before anything is undone: a refused reference must not be given back, a granted one must.
+    const [granted, notified] = await Promise.allSettled([granting, this.#ports.notification(options.onUnmap)])
     try {
-      share = new LocalPages({
+      if (granted.status === 'rejected') throw granted.reason
+      if (notified.status === 'rejected') throw notified.reason
+      const share = new LocalPages({
         segments: [{ fd: memfd, firstPage: 0, pages }],
         writable: true,
         grefs: Array.from({ length: pages }, (_, index) => (firstGref + index) as Gref),
-        notify: this.#ports.notification(options.onUnmap),
+        notify: notified.value,
         onClose: () => {
           this.#shares.delete(firstGref)
           native().closeFd(memfd)
           this.#attachment.post(ControlType.UNGRANT, [firstGref])
         },
       })
+      // Only now: a new hypervisor is told of what the last one had accepted.
+      this.#shares.set(firstGref, { pages: share, memfd, registration, mapped: new Map() })
+      return share
     } catch (error) {
       native().closeFd(memfd)
+      if (granted.status === 'fulfilled') this.#attachment.post(ControlType.UNGRANT, [firstGref])
       throw error
     }
-    try {
-      await hypercall(this.#attachment, ControlType.GRANT, registration, [memfd])
-    } catch (error) {
-      share.close()
-      throw error
-    }
-    // Only now: a new hypervisor is told of what the last one had accepted.
-    this.#shares.set(firstGref, { pages: share, memfd, registration, mapped: new Map() })
-    return share
   }
 
   /** A peer has mapped a share; the mapper's death is to clear the byte. */

@@ -1,9 +1,9 @@
 // Pages, who granted them to whom, and who maps them. Both sides hold the same ArrayBuffer; a side that closes gets
 // an empty one instead, so that views made too late fail.
 import { markAsUntransferable } from 'node:worker_threads'
-import { type Domid, GREF_FIRST, type Gref, gref, PAGE_BYTES } from '../../../protocol/xen.js'
+import { type Domid, type EvtchnPort, GREF_FIRST, type Gref, gref, PAGE_BYTES } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
-import type { Access, MapOptions, Mapping, Share, ShareOptions, UnmapNotify } from '../substrate.js'
+import type { Access, Mapping, Share, UnmapNotify } from '../substrate.js'
 import type { PortTable } from './port-table.js'
 
 interface Grant {
@@ -58,9 +58,19 @@ class MemoryPages implements Share, Mapping {
   }
 }
 
+/** An UnmapNotify whose port is at hand. */
+export interface PortNotify extends UnmapNotify {
+  readonly port: EvtchnPort
+}
+
+interface Options {
+  readonly access?: Access | undefined
+  readonly onUnmap: PortNotify | undefined
+}
+
 interface Holding {
   readonly holder: Domid
-  readonly onUnmap: UnmapNotify | undefined
+  readonly onUnmap: PortNotify | undefined
   readonly end?: () => void
 }
 
@@ -76,7 +86,7 @@ export class GrantTable {
     this.#limit = limit
   }
 
-  share(owner: Domid, peer: Domid, pages: number, { access = 'rw', onUnmap }: ShareOptions): Share {
+  share(owner: Domid, peer: Domid, pages: number, { access = 'rw', onUnmap }: Options): Share {
     if (!Number.isInteger(pages) || pages < 1) throw new RangeError(`share of ${pages} pages`)
     if (this.#grants.size + pages > this.#limit) {
       const hint = 'raise grantLimit, or use smaller rings'
@@ -94,7 +104,7 @@ export class GrantTable {
     return this.#hold({ ...range, grefs, label }, { holder: owner, onUnmap, end })
   }
 
-  map(holder: Domid, owner: Domid, grefs: readonly Gref[], { access, onUnmap }: MapOptions): Mapping {
+  map(holder: Domid, owner: Domid, grefs: readonly Gref[], { access = 'rw', onUnmap }: Options): Mapping {
     const grants = grefs.map((ref) => this.#grantFor(holder, owner, ref, access))
     const [first] = grants
     if (first === undefined) throw new RangeError('map of no grant references')

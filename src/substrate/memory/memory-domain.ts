@@ -2,9 +2,9 @@
 import type { Domid, EvtchnPort, Gref } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
 import type { XenstoreTransport } from '../../xenstore/transport.js'
-import type { EventChannel, MapOptions, Mapping, Share, ShareOptions, Substrate } from '../substrate.js'
+import type { EventChannel, MapOptions, Mapping, Share, ShareOptions, Substrate, UnmapNotify } from '../substrate.js'
 import type { Faults } from './faults.js'
-import type { GrantTable } from './grant-table.js'
+import type { GrantTable, PortNotify } from './grant-table.js'
 import type { PortTable } from './port-table.js'
 
 export interface Hypervisor {
@@ -29,12 +29,14 @@ export class MemoryDomain implements Substrate {
 
   async share(peer: Domid, pages: number, options: ShareOptions = {}): Promise<Share> {
     this.#enter('share')
-    return this.#hypervisor.grants.share(this.domid, peer, pages, options)
+    const onUnmap = await this.#atHand(options.onUnmap)
+    return this.#hypervisor.grants.share(this.domid, peer, pages, { ...options, onUnmap })
   }
 
   async map(peer: Domid, grefs: readonly Gref[], options: MapOptions): Promise<Mapping> {
     this.#enter('map')
-    return this.#hypervisor.grants.map(this.domid, peer, grefs, options)
+    const onUnmap = await this.#atHand(options.onUnmap)
+    return this.#hypervisor.grants.map(this.domid, peer, grefs, { ...options, onUnmap })
   }
 
   async listen(peer: Domid): Promise<EventChannel> {
@@ -86,7 +88,18 @@ export class MemoryDomain implements Substrate {
   }
 
   #enter(point: string): void {
-    if (this.#gone) throw new ConduitError('SUBSTRATE_LOST', `domain ${this.domid} is gone`)
+    this.#assertThere()
     this.#hypervisor.faults.check(point)
+  }
+
+  /** The notification once its port is there. @throws ConduitError SUBSTRATE_LOST: the domain may have died meanwhile */
+  async #atHand(onUnmap: UnmapNotify | undefined): Promise<PortNotify | undefined> {
+    const notify = onUnmap === undefined ? undefined : { ...onUnmap, port: await onUnmap.port }
+    this.#assertThere()
+    return notify
+  }
+
+  #assertThere(): void {
+    if (this.#gone) throw new ConduitError('SUBSTRATE_LOST', `domain ${this.domid} is gone`)
   }
 }
