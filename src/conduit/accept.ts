@@ -40,7 +40,7 @@ export async function acceptConnection(
     // On the same connection after the keys: who reads `accepted` finds them whole.
     const accepted = store.write(offer.entryPath, ACCEPTED)
     await Promise.all([published, accepted, channel.connected({ signal })])
-    background.run(removeKeys(store, path))
+    background.later(() => removeKeys(store, path))
     return channel
   } catch (error) {
     // A channel fails by what its client does to it: who has come has taken the request back, and would never read a

@@ -13,6 +13,11 @@ export class Background {
     this.#running.add(settled)
   }
 
+  /** The same for what is to begin in a turn of its own, after all that is ready now: a socket goes out before its bookkeeping. */
+  later(begin: () => Promise<unknown>): void {
+    this.run(new Promise<void>((resolve) => setImmediate(resolve)).then(begin))
+  }
+
   /** Until nothing is under way. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running)

@@ -24,9 +24,18 @@ export interface Flow extends FlowEntry {
 
 /** Add a line; the function returned takes it away again. */
 export function writeFlow(context: ConduitContext, connectionId: string, flow: FlowEntry): () => void {
+  const { store, background } = context
   const path = `${flowsPath(ownDomid(context))}/${connectionId}`
-  context.background.run(context.store.write(path, formatFlow(flow)))
-  return () => context.background.run(context.store.remove(path))
+  let state: 'to come' | 'there' | 'gone' = 'to come'
+  background.later(async () => {
+    if (state === 'gone') return
+    state = 'there'
+    await store.write(path, formatFlow(flow))
+  })
+  return () => {
+    if (state === 'there') background.run(store.remove(path))
+    state = 'gone'
+  }
 }
 
 /** The flows that `store` lets its caller read: all of them in dom0, a guest's own otherwise. Malformed lines are left out. */

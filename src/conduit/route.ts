@@ -120,6 +120,7 @@ export class Route {
     } finally {
       this.#requests.delete(connectionId)
       if (channel === undefined) this.#giveUp(entryPath, connectionId)
+      // Now, before the slot is free: one entry more than 64 at a time, and the registrar takes the directory away.
       background.run(store.remove(entryPath))
     }
     return this.#keep(channel, server, connectionId)
