@@ -40,6 +40,8 @@ export async function carry(session: CatSession, socket: ConduitSocket): Promise
   const sizes = `rings of ${formatBytes(socket.channel?.readRingBytes ?? 0)} in, ${formatBytes(socket.channel?.writeRingBytes ?? 0)} out`
   diagnostics.tell(options.listen ? `connection from ${peer}: ${sizes}` : `connected to ${peer}: ${sizes}`)
   session.traffic.watch(socket)
+  // It may break before anybody relays it, who then finds it destroyed.
+  socket.on('error', () => undefined)
   const status =
     command === undefined
       ? await relay(socket, session.local(), { signal, idleMs, keepLocal: options.keep }).then(() => 0)

@@ -15,9 +15,12 @@ export const EXAMPLES = `Examples:
 export const NOTES = `
 Names: NAME, NAME:PORT, vchan://NAME/PORT or vchan://DOMID/PORT. A service that is called like a subcommand is vchan://ls.
 Ends: the end of stdin ends our direction only; the program ends when both directions have ended, or the peer has closed.
+  Status 0 says that the other side's conduit-cat has written every byte to its stdout or command: bytes that are left
+  over because the reader of its stdout, or its command, has gone are an EPIPE or ECONNRESET here.
   With -k and without -e a connection is over when the peer has ended its direction; stdin goes to the one that is open.
 -w bounds the connecting, and the time without a byte either way once connected; a listener waits for clients as long as it takes.
--e runs \`sh -c COMMAND\` with CONDUIT_NAME and CONDUIT_PEER_DOMID in its environment.
+-e runs \`sh -c COMMAND\` with CONDUIT_NAME and CONDUIT_PEER_DOMID in its environment. As with inetd, the connection ends when
+  the command has let go of both its stdin and its stdout.
 SIGUSR1 prints the control pages of the open connections on stderr.
 
 Environment: CONDUIT_BACKEND=local|xen, CONDUIT_RUNTIME_DIR=the folder of the local hypervisor's sockets.

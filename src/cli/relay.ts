@@ -1,8 +1,10 @@
 // Moves bytes both ways between a connection and a pair of local streams, with half-close and back-pressure, until
-// both directions have ended or one has failed. Knows no names and prints nothing.
+// both directions have ended or one has failed. That it resolves says that every byte was handed on at both ends, as far
+// as the peer keeps to the same. Knows no names and prints nothing.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Readable, Writable } from 'node:stream'
 import { ConduitError, type ConduitSocket } from '../index.js'
+import { Delivery } from './delivery.js'
 import { OutputClosed } from './exit-status.js'
 import type { LocalEnd } from './standard-streams.js'
 
@@ -13,8 +15,6 @@ export interface RelayOptions {
   readonly idleMs?: number | undefined
   /** The streams outlive this connection: leave the output open, and end our direction when the peer has ended his. */
   readonly keepLocal?: boolean | undefined
-  /** What a reader of the output that has gone means: the end of the relay, or that the peer's bytes go nowhere. */
-  readonly onOutputClosed?: 'fail' | 'discard' | undefined
 }
 
 const WAKEUP_CHANNEL = 'conduit:socket:wakeup'
@@ -24,69 +24,97 @@ const WAKEUP_CHANNEL = 'conduit:socket:wakeup'
  * @throws ConduitError ECONNRESET, EPIPE, ETIMEDOUT, VCHAN_CORRUPT, SYSTEM (a local stream); {@link OutputClosed}; the signal's reason
  */
 export function relay(socket: ConduitSocket, local: LocalEnd, options: RelayOptions): Promise<void> {
-  return new Relay(socket, local, options).done
+  return new Relay(socket, local, options).run()
 }
 
-class Relay {
-  readonly done: Promise<void>
-  readonly #socket: ConduitSocket
-  readonly #input: Readable
-  readonly #output: Writable
+export class Relay {
+  protected readonly socket: ConduitSocket
+  protected readonly input: Readable
+  protected readonly output: Writable
+  protected readonly delivery: Delivery
+  protected outputGone = false
   readonly #options: RelayOptions
   readonly #cleanups: (() => void)[] = []
   #failure: { readonly error: unknown } | undefined
-  #outputGone = false
   /** Not writableFinished: process.stdout starts anew once it has finished. */
   #outputFinished = false
 
   constructor(socket: ConduitSocket, { input, output }: LocalEnd, options: RelayOptions) {
-    this.#socket = socket
-    this.#input = input
-    this.#output = output
+    this.socket = socket
+    this.input = input
+    this.output = output
     this.#options = options
-    this.done = new Promise((resolve, reject) => {
-      socket.once('close', () => {
-        this.#finish().then(resolve, reject)
-      })
+    this.delivery = new Delivery(socket, output)
+  }
+
+  /** Call once. */
+  async run(): Promise<void> {
+    // The last bytes are sent when the peer has handed them on, not when they are in the ring.
+    this.socket.channel?.linger()
+    const closed = new Promise<void>((resolve) => {
+      if (this.socket.closed) resolve()
+      else this.socket.once('close', () => resolve())
     })
-    this.#listen()
+    this.listen()
     this.#start()
+    await closed
+    await this.#finish()
   }
 
-  #listen(): void {
-    const { signal, idleMs } = this.#options
-    this.#on(this.#socket, 'error', (error) => this.#fail(error))
-    this.#on(this.#socket, 'end', () => this.#peerEnded())
-    this.#on(this.#input, 'end', () => this.#socket.end())
-    this.#on(this.#input, 'error', (error) => this.#fail(localError('read from standard input', error)))
-    this.#on(this.#output, 'error', (error) => this.#outputFailed(error as NodeJS.ErrnoException))
-    this.#on(this.#output, 'finish', () => {
-      this.#outputFinished = true
-    })
-    const onAbort = (): void => this.#fail(signal.reason)
-    signal.addEventListener('abort', onAbort)
-    this.#cleanups.push(() => signal.removeEventListener('abort', onAbort))
-    if (idleMs !== undefined) this.#socket.setTimeout(idleMs, () => this.#fail(idleError(this.#socket, idleMs)))
+  protected fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.socket.destroy()
   }
 
-  #start(): void {
-    if (this.#options.signal.aborted) {
-      this.#fail(this.#options.signal.reason)
-      return
-    }
-    this.#socket.pipe(this.#output, { end: false })
-    if (this.#input.readableEnded) this.#socket.end()
-    else this.#input.pipe(this.#socket, { end: false })
-  }
-
-  #on(emitter: NodeJS.EventEmitter, event: string, listener: (argument: unknown) => void): void {
+  protected on(emitter: NodeJS.EventEmitter, event: string, listener: (argument: unknown) => void): void {
     emitter.on(event, listener)
     this.#cleanups.push(() => emitter.off(event, listener))
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= { error }
-    this.#socket.destroy()
+  protected inputEnded(): void {
+    this.socket.end()
+  }
+
+  /** @param closed nobody reads the output any more; else it cannot be written for another reason. */
+  protected outputFailed(error: unknown, closed: boolean): void {
+    this.fail(
+      closed ? new OutputClosed('nobody reads the output any more') : localError('write to standard output', error),
+    )
+  }
+
+  protected listen(): void {
+    const { signal, idleMs } = this.#options
+    this.on(this.socket, 'error', (error) => this.fail(error))
+    this.on(this.socket, 'end', () => this.#peerEnded())
+    this.on(this.input, 'end', () => this.inputEnded())
+    this.on(this.input, 'error', (error) => this.fail(localError('read from standard input', error)))
+    this.on(this.output, 'error', (error) => {
+      const { code } = error as NodeJS.ErrnoException
+      this.outputGone = true
+      this.delivery.stop()
+      this.outputFailed(error, code === 'EPIPE' || code === 'ECONNRESET')
+    })
+    this.on(this.output, 'finish', () => {
+      this.#outputFinished = true
+    })
+    const onAbort = (): void => this.fail(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    this.#cleanups.push(() => signal.removeEventListener('abort', onAbort))
+    if (idleMs !== undefined) this.socket.setTimeout(idleMs, () => this.fail(idleError(this.socket, idleMs)))
+  }
+
+  #start(): void {
+    if (this.socket.destroyed) {
+      this.#failure ??= { error: this.socket.errored ?? peerHasGone(this.socket) }
+      return
+    }
+    if (this.#options.signal.aborted) {
+      this.fail(this.#options.signal.reason)
+      return
+    }
+    this.delivery.start()
+    if (this.input.readableEnded) this.inputEnded()
+    else this.input.pipe(this.socket, { end: false })
   }
 
   #peerEnded(): void {
@@ -94,19 +122,21 @@ class Relay {
       this.#endOurs()
       return
     }
-    if (!this.#outputGone) this.#output.end()
-    if (this.#socket.channel?.peerGone) {
-      this.#peerClosed()
-      return
+    if (!this.outputGone) this.output.end()
+    this.onPeerGone(() => this.#peerClosed())
+  }
+
+  /** Now, or when it goes, perhaps more than once: bytes may still lie in the ring, and nobody may be reading them. */
+  protected onPeerGone(callback: () => void): void {
+    const look = (): void => {
+      if (this.socket.channel?.peerGone) callback()
     }
-    // Order matters: subscribed first, looked at after, so that a close in between is not missed.
     const onWakeup = (message: unknown): void => {
-      if ((message as { socket?: unknown }).socket === this.#socket && this.#socket.channel?.peerGone) {
-        this.#peerClosed()
-      }
+      if ((message as { socket?: unknown }).socket === this.socket) look()
     }
     subscribe(WAKEUP_CHANNEL, onWakeup)
     this.#cleanups.push(() => unsubscribe(WAKEUP_CHANNEL, onWakeup))
+    look()
   }
 
   /**
@@ -114,39 +144,28 @@ class Relay {
    * fails the write; somebody at a terminal is not asked to press Enter first.
    */
   #peerClosed(): void {
-    if (this.#socket.writableEnded || this.#input.readableEnded) return
-    if (isFile(this.#input)) return
+    if (this.socket.writableEnded || this.input.readableEnded) return
+    if (isFile(this.input)) return
     setImmediate(() => setImmediate(() => this.#endOurs()))
   }
 
   #endOurs(): void {
-    this.#input.unpipe(this.#socket)
-    if (!this.#socket.writableEnded) this.#socket.end()
-  }
-
-  #outputFailed(error: NodeJS.ErrnoException): void {
-    const { onOutputClosed = 'fail' } = this.#options
-    const closed = error.code === 'EPIPE' || error.code === 'ECONNRESET'
-    this.#outputGone = true
-    if (!closed) this.#fail(localError('write to standard output', error))
-    else if (onOutputClosed === 'fail') this.#fail(new OutputClosed('nobody reads the output any more'))
-    else {
-      this.#socket.unpipe(this.#output)
-      this.#socket.resume()
-    }
+    this.input.unpipe(this.socket)
+    if (!this.socket.writableEnded) this.socket.end()
   }
 
   /** The connection is gone: let go of the streams, and let what was received reach its reader. */
   async #finish(): Promise<void> {
-    this.#input.unpipe(this.#socket)
-    this.#input.pause()
-    if (!this.#outputGone && !(this.#failure?.error instanceof OutputClosed)) await this.#flush()
+    this.delivery.stop()
+    this.input.unpipe(this.socket)
+    this.input.pause()
+    if (!this.outputGone && !(this.#failure?.error instanceof OutputClosed)) await this.#flush()
     for (const cleanup of this.#cleanups) cleanup()
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
   #flush(): Promise<void> {
-    const output = this.#output
+    const output = this.output
     if (this.#outputFinished || output.destroyed) return Promise.resolve()
     return new Promise((resolve) => {
       output.once('error', () => resolve())
@@ -166,9 +185,18 @@ function localError(tried: string, cause: unknown): ConduitError {
   return new ConduitError('SYSTEM', `${tried}: ${message}`, { errno: code, syscall, cause })
 }
 
+/** For who does not read on to the reset. */
+export const peerHasGone = (socket: ConduitSocket): ConduitError =>
+  new ConduitError('ECONNRESET', `transfer with ${peerOf(socket)}: the peer is gone before the transfer was over`)
+
+const peerOf = (socket: ConduitSocket): string => socket.remoteAddress ?? 'the peer'
+
 function idleError(socket: ConduitSocket, idleMs: number): ConduitError {
-  const who = socket.remoteAddress ?? 'the peer'
-  return new ConduitError('ETIMEDOUT', `transfer with ${who}: not a byte either way for ${idleMs / 1000} s`, {
-    hint: 'allow more with -w SECONDS',
-  })
+  return new ConduitError(
+    'ETIMEDOUT',
+    `transfer with ${peerOf(socket)}: not a byte either way for ${idleMs / 1000} s`,
+    {
+      hint: 'allow more with -w SECONDS',
+    },
+  )
 }

@@ -58,11 +58,12 @@ describe('a relay', () => {
     await done
   })
 
-  it('resolves only when the output has taken what was received', async () => {
+  it('resolves only when the output has taken what was received, and the peer is not told before', async () => {
     let take: () => void = () => undefined
     const slow = new Writable({
       write: (_chunk, _encoding, callback) => {
         take = callback
+        slow.emit('asked')
       },
     })
     let resolved = false
@@ -70,12 +71,16 @@ describe('a relay', () => {
       resolved = true
     })
     input.end()
+    peer.channel?.linger()
     peer.end('slowly')
     peer.resume()
-    await once(socket, 'close')
-    expect(resolved).to.equal(false)
+    await once(slow, 'asked')
+    await pair.hypervisor.settle()
+    expect([resolved, socket.closed, peer.writableFinished]).to.deep.equal([false, false, false])
     take()
     await done
+    await once(peer, 'close')
+    expect(peer.writableFinished).to.equal(true)
   })
 
   it('rejects with ECONNRESET after what the peer wrote, when the peer vanishes', async () => {
@@ -117,12 +122,36 @@ describe('a relay', () => {
     expect(await done).to.be.instanceOf(OutputClosed)
   })
 
-  it('goes on sending when nobody reads the output, where that is asked for', async () => {
-    const done = start({ onOutputClosed: 'discard' })
-    output.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
-    peer.end(Buffer.alloc(100_000))
-    input.end('still here')
-    expect(await readAll(peer)).to.equal('still here')
+  it('leaves what nobody reads to the peer, which finds it unread', async () => {
+    const stuck = new Writable({ write: () => undefined })
+    const done = outcome(relay(socket, { input, output: stuck }, { signal: controller().signal }))
+    input.end()
+    peer.resume()
+    await once(peer, 'end')
+    peer.channel?.linger()
+    const failed = once(peer, 'error')
+    peer.end('never written out')
+    await pair.hypervisor.settle()
+    stuck.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+    expect(await done).to.be.instanceOf(OutputClosed)
+    expect((await failed)[0])
+      .to.include({ code: 'EPIPE' })
+      .and.to.have.property('message')
+      .that.contains('17 bytes')
+  })
+
+  it('resolves only when the peer has handed on what was sent', async () => {
+    peer.channel?.holdReads()
+    let resolved = false
+    const done = start().then(() => {
+      resolved = true
+    })
+    peer.end()
+    input.end('there')
+    expect(String((await once(peer, 'data'))[0])).to.equal('there')
+    await pair.hypervisor.settle()
+    expect(resolved).to.equal(false)
+    peer.channel?.release(5)
     await done
   })
 
