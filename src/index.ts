@@ -36,8 +36,9 @@ export {
   type ConduitMessageSocketOptions,
 } from './vchan/message-socket.js'
 export type { SocketIdentity, SocketReadyState } from './vchan/net-face.js'
+export type { OnReadOptions } from './vchan/onread.js'
 export type { Direction } from './vchan/peer-status.js'
-export { ConduitSocket, type ConduitSocketOptions, type OnReadOptions } from './vchan/socket.js'
+export { ConduitSocket, type ConduitSocketOptions } from './vchan/socket.js'
 export {
   type Permission,
   type RequestOptions,

@@ -6,6 +6,7 @@ import type { VchanChannel } from './channel.js'
 import type { ChannelCounters } from './channel-counters.js'
 import { MessageReader, MessageWriter, tooLarge } from './message-framing.js'
 import { MessageQueue } from './message-queue.js'
+import { MessageReceivers } from './message-receivers.js'
 import type { SocketIdentity } from './net-face.js'
 import { brokenPipe, peerGone } from './vchan-error.js'
 
@@ -35,11 +36,6 @@ export interface ConduitMessageSocketEvents {
   error: [error: Error]
   /** Once, after everything is unmapped. */
   close: [hadError: boolean]
-}
-
-interface Receiver {
-  resolve(message: Buffer | null): void
-  reject(reason: unknown): void
 }
 
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -74,7 +70,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
   readonly #highWaterMark: number
   readonly #reader: MessageReader
   readonly #writer = new MessageWriter()
-  readonly #receivers = new Set<Receiver>()
+  readonly #receivers = new MessageReceivers()
   readonly #queue = new MessageQueue()
   #flowing = false
   #paused = false
@@ -186,26 +182,9 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
     }
     if (this.#error !== undefined) return Promise.reject(this.#error)
     if (this.#peerEnded || this.destroyed) return Promise.resolve(null)
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        this.#receivers.delete(receiver)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const onAbort = (): void => receiver.reject(signal?.reason)
-      const receiver: Receiver = {
-        resolve: (message) => {
-          done()
-          resolve(message)
-        },
-        reject: (reason) => {
-          done()
-          reject(reason)
-        },
-      }
-      signal?.addEventListener('abort', onAbort)
-      this.#receivers.add(receiver)
-      this.#pull()
-    })
+    const received = this.#receivers.wait(signal)
+    this.#pull()
+    return received
   }
 
   /** Every message that has come by now, at least one; null when the peer has ended. Throws as {@link receive}. */
@@ -283,10 +262,8 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
 
   async #shutDown(): Promise<void> {
     await this.#channel.close()
-    for (const receiver of this.#receivers) {
-      if (this.#error === undefined) receiver.resolve(null)
-      else receiver.reject(this.#error)
-    }
+    if (this.#error === undefined) this.#receivers.end()
+    else this.#receivers.fail(this.#error)
     // Whoever only awaits receive() learns of the error there; an `error` event would end the process.
     const told = this.listenerCount('error') > 0 || this.#flowing
     this.#closed = true
@@ -387,7 +364,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
       })
     }
     this.#peerEnded = true
-    for (const receiver of this.#receivers) receiver.resolve(null)
+    this.#receivers.end()
     this.#announceEnd()
   }
 
@@ -418,11 +395,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
 
   /** Hand queued messages to whoever waits, in order. */
   #dispatch(): void {
-    for (const receiver of this.#receivers) {
-      const message = this.#shift()
-      if (message === undefined) break
-      receiver.resolve(message)
-    }
+    this.#receivers.serve(() => this.#shift())
     if (this.#queue.length > 0 && this.#flowsInBatches()) this.emit('batch', this.#queue.takeAll())
     while (this.#queue.length > 0 && this.#flowing && !this.#paused && !this.#closed) {
       this.emit('message', this.#shift()!)

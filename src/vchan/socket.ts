@@ -4,20 +4,10 @@ import { channel as diagnosticsChannel } from 'node:diagnostics_channel'
 import { addAbortSignal, type DuplexOptions } from 'node:stream'
 import type { VchanChannel } from './channel.js'
 import { NetFace, type SocketIdentity } from './net-face.js'
+import { checkOnread, nextTarget, type OnReadOptions } from './onread.js'
+import { ParkedWrites } from './parked-writes.js'
 import { ReadBuffers } from './read-buffers.js'
 import { brokenPipe, peerGone } from './vchan-error.js'
-
-/** As in node:net: one buffer for all that is read, handed to a callback instead of `data` events. */
-export interface OnReadOptions {
-  /**
-   * Ordinary memory of at least one byte, or what returns it before each read: two buffers can take turns then. What
-   * `callback` got is overwritten by the next read.
-   */
-  readonly buffer: Uint8Array | (() => Uint8Array)
-  /** Called with the number of bytes now in `buffer`. Return false to pause; `resume()` goes on. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: as node:net's own type has it
-  callback(bytes: number, buffer: Uint8Array): boolean | void
-}
 
 export interface ConduitSocketOptions extends SocketIdentity {
   /** Keep the writable side open when the peer ends. False by default, as in node:net. */
@@ -33,14 +23,6 @@ export interface ConduitSocketOptions extends SocketIdentity {
 }
 
 type Callback = (error?: Error | null) => void
-
-/** Writes that wait for space: the chunk at `index` from `offset` on, then the others. */
-interface Parked {
-  readonly chunks: readonly Uint8Array[]
-  readonly callback: Callback
-  index: number
-  offset: number
-}
 
 const HIGH_WATER_MARK = 64 * 1024
 /** Bytes handed on in one go before other work of the loop gets its turn. */
@@ -67,7 +49,7 @@ export class ConduitSocket extends NetFace {
   #onreadPaused = false
   #pulling = false
   #ended = false
-  #parked: Parked | undefined
+  #parked: ParkedWrites | undefined
   #finalCallback: Callback | undefined
   /** What will end this socket once the reader has taken what came before. */
   #doom: Error | undefined
@@ -115,22 +97,25 @@ export class ConduitSocket extends NetFace {
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
     const channel = this.channelBelow
     if (channel === undefined) {
-      this.#parked = { chunks: [chunk], callback, index: 0, offset: 0 }
+      this.#parked = new ParkedWrites([chunk], callback)
       return
     }
     this.noteTraffic()
     try {
       const written = channel.write(chunk)
       if (written === chunk.length) callback()
-      else this.#parked = { chunks: [chunk], callback, index: 0, offset: written }
+      else this.#parked = new ParkedWrites([chunk], callback, written)
     } catch (error) {
-      this.#writeFailed(error as Error, { chunks: [chunk], callback, index: 0, offset: 0 })
+      this.#writeFailed(error as Error, callback)
     }
   }
 
   /** @internal */
   override _writev(items: { chunk: Uint8Array; encoding: BufferEncoding }[], callback: Callback): void {
-    this.#parked = { chunks: items.map(({ chunk }) => chunk), callback, index: 0, offset: 0 }
+    this.#parked = new ParkedWrites(
+      items.map(({ chunk }) => chunk),
+      callback,
+    )
     this.#unpark()
   }
 
@@ -247,17 +232,23 @@ export class ConduitSocket extends NetFace {
     return chunk.length
   }
 
-  #fillBuffer(channel: VchanChannel, { buffer, callback }: OnReadOptions): number {
+  #fillBuffer(channel: VchanChannel, onread: OnReadOptions): number {
     if (this.#ready(channel) === 0) return 0
-    const target = typeof buffer === 'function' ? buffer() : buffer
-    if (!isTarget(target)) {
-      this.destroy(badTarget())
-      return 0
-    }
+    const target = this.#target(onread)
+    if (target === undefined) return 0
     const count = channel.read(target)
     this.noteTraffic()
-    if (callback(count, target) === false) this.#pauseOnread()
+    if (onread.callback(count, target) === false) this.#pauseOnread()
     return count
+  }
+
+  #target(onread: OnReadOptions): Uint8Array | undefined {
+    try {
+      return nextTarget(onread)
+    } catch (error) {
+      this.destroy(error as Error)
+      return undefined
+    }
   }
 
   /** The stream below knows nothing of what onread takes, and may ask for more all the same. */
@@ -299,21 +290,15 @@ export class ConduitSocket extends NetFace {
     const channel = this.channelBelow
     const parked = this.#parked
     if (channel === undefined || parked === undefined) return
-    this.#parked = undefined
     this.noteTraffic()
     try {
-      for (; parked.index < parked.chunks.length; parked.index++, parked.offset = 0) {
-        const chunk = parked.chunks[parked.index]!
-        parked.offset += channel.writeFrom(chunk, parked.offset, chunk.length)
-        if (parked.offset < chunk.length) {
-          this.#parked = parked
-          return
-        }
-      }
+      if (!parked.flush(channel)) return
     } catch (error) {
-      this.#writeFailed(error as Error, parked)
+      this.#parked = undefined
+      this.#writeFailed(error as Error, parked.callback)
       return
     }
+    this.#parked = undefined
     parked.callback()
   }
 
@@ -322,14 +307,14 @@ export class ConduitSocket extends NetFace {
    * then writes are dropped rather than held, their callbacks called: a pipe that waits for one would never read on.
    * `finish` does not come.
    */
-  #writeFailed(error: Error, parked: Parked): void {
+  #writeFailed(error: Error, callback: Callback): void {
     const channel = this.channelBelow
     if (channel?.error === undefined && channel?.state !== 'closed' && this.#hasUnread()) {
       this.#doom ??= error
       // Not at once: who writes as long as it is taken must leave the loop to the reader.
-      setImmediate(parked.callback)
+      setImmediate(callback)
     } else {
-      parked.callback(error)
+      callback(error)
     }
   }
 
@@ -367,15 +352,6 @@ export class ConduitSocket extends NetFace {
     this.#finalCallback = undefined
     callback(lost)
   }
-}
-
-const isTarget = (value: unknown): value is Uint8Array => value instanceof Uint8Array && value.length > 0
-const badTarget = (): TypeError => new TypeError('onread.buffer is a Uint8Array of at least one byte, or returns one')
-
-/** @throws TypeError */
-function checkOnread({ buffer, callback }: OnReadOptions): void {
-  if (typeof buffer !== 'function' && !isTarget(buffer)) throw badTarget()
-  if (typeof callback !== 'function') throw new TypeError('onread.callback is a function')
 }
 
 function duplexOptions(options: ConduitSocketOptions): DuplexOptions {
