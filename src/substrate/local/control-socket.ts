@@ -41,6 +41,8 @@ export class ControlSocket {
     this.#watcher = new (native().FdWatcher)(fd, false, (_wake, events) => {
       if ((events & PollEvent.WRITABLE) !== 0) this.#flush()
       this.drain()
+      // It left with messages of ours unread, and the poll has ended: who takes no message now would never see it.
+      if ((events & PollEvent.DISCONNECT) !== 0) this.#end()
       return 0
     })
     this.#watcher.start(PollEvent.READABLE)

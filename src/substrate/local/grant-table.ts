@@ -24,32 +24,33 @@ export interface GrantRun {
 }
 
 export class GrantTable {
-  readonly #byGref = new Map<number, GrantRecord>()
-  readonly #byFirst = new Map<number, GrantRecord>()
+  /** In the order of their references, none overlapping: a grant costs the same whatever its number of pages. */
+  readonly #grants: GrantRecord[] = []
+  #pages = 0
 
   /** Takes over `memfd` when the answer is OK. */
   add(record: GrantRecord): ControlStatus {
     const { firstGref, pages, memfd } = record
     if (firstGref < GREF_FIRST || pages === 0 || firstGref + pages > NONE) return ControlStatus.BAD_GRANT
-    if (this.#byGref.size + pages > MAX_GRANTED_PAGES) return ControlStatus.LIMIT
-    for (let gref = firstGref; gref < firstGref + pages; gref++) {
-      if (this.#byGref.has(gref)) return ControlStatus.BAD_GRANT
-    }
+    if (this.#pages + pages > MAX_GRANTED_PAGES) return ControlStatus.LIMIT
+    const at = this.#countBelow(firstGref + pages)
+    if (at > 0 && endOf(this.#grants[at - 1]!) > firstGref) return ControlStatus.BAD_GRANT
     try {
       if (native().sealedBytes(memfd) < pages * PAGE_BYTES) return ControlStatus.BAD_GRANT
     } catch {
       return ControlStatus.BAD_GRANT
     }
-    for (let gref = firstGref; gref < firstGref + pages; gref++) this.#byGref.set(gref, record)
-    this.#byFirst.set(firstGref, record)
+    this.#grants.splice(at, 0, record)
+    this.#pages += pages
     return ControlStatus.OK
   }
 
   remove(firstGref: number): ControlStatus {
-    const record = this.#byFirst.get(firstGref)
-    if (record === undefined) return ControlStatus.BAD_GRANT
-    for (let gref = firstGref; gref < firstGref + record.pages; gref++) this.#byGref.delete(gref)
-    this.#byFirst.delete(firstGref)
+    const at = this.#countBelow(firstGref)
+    const record = this.#grants[at]
+    if (record?.firstGref !== firstGref) return ControlStatus.BAD_GRANT
+    this.#grants.splice(at, 1)
+    this.#pages -= record.pages
     native().closeFd(record.memfd)
     return ControlStatus.OK
   }
@@ -58,10 +59,10 @@ export class GrantTable {
   resolve(grefs: readonly number[], peer: number, writable: boolean): GrantRun[] | undefined {
     const runs: GrantRun[] = []
     for (const gref of grefs) {
-      const grant = this.#byGref.get(gref)
+      const last = runs.at(-1)
+      const grant = last !== undefined && holds(last.grant, gref) ? last.grant : this.#find(gref)
       if (grant === undefined || grant.peer !== peer || (writable && !grant.writable)) return undefined
       const page = gref - grant.firstGref
-      const last = runs.at(-1)
       if (last !== undefined && last.grant === grant && last.firstPage + last.pages === page) last.pages++
       else runs.push({ grant, firstPage: page, pages: 1 })
     }
@@ -69,8 +70,27 @@ export class GrantTable {
   }
 
   close(): void {
-    for (const { memfd } of this.#byFirst.values()) native().closeFd(memfd)
-    this.#byFirst.clear()
-    this.#byGref.clear()
+    for (const { memfd } of this.#grants.splice(0)) native().closeFd(memfd)
+    this.#pages = 0
+  }
+
+  #find(gref: number): GrantRecord | undefined {
+    const record = this.#grants[this.#countBelow(gref + 1) - 1]
+    return record !== undefined && holds(record, gref) ? record : undefined
+  }
+
+  /** How many grants begin below `gref`, by halving. */
+  #countBelow(gref: number): number {
+    let [from, to] = [0, this.#grants.length]
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (this.#grants[middle]!.firstGref < gref) from = middle + 1
+      else to = middle
+    }
+    return from
   }
 }
+
+const endOf = ({ firstGref, pages }: GrantRecord): number => firstGref + pages
+
+const holds = (record: GrantRecord, gref: number): boolean => gref >= record.firstGref && gref < endOf(record)
