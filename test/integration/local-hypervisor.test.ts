@@ -1,11 +1,14 @@
 // The local hypervisor as real processes see it: started once, gone when unused, and lost without harm.
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { type Domid, domid, evtchnPort, gref } from '../../protocol/xen.js'
+import type { ConduitError } from '../../src/errors.js'
 import { native } from '../../src/native.js'
 import type { LocalSubstrate } from '../../src/substrate/local/local-substrate.js'
 import { AttachedProcess } from '../support/attached-process.js'
+import { eventually } from '../support/eventually.js'
+import { rejectionOf } from '../support/expect-rejection.js'
 import { type LocalWorld, localWorld, until } from '../support/local-world.js'
 
 const LIVE = 21
@@ -110,6 +113,36 @@ describe('local hypervisor', () => {
       expect(world.hypervisors()).to.not.include(old)
       expect(await Promise.all(started.map((child) => child.tell({ do: 'domid' })))).to.deep.equal(before)
       expect(before).to.not.include(fresh)
+    })
+
+    it('is followed by another in a directory made anew, where that was removed meanwhile', async () => {
+      const substrate = await world.attach()
+      const { domid: before } = substrate
+      rmSync(world.directory, { recursive: true })
+      await killHypervisor()
+      await until(() =>
+        substrate.xenstore().then(
+          (store) => store.close() === undefined,
+          () => false,
+        ),
+      )
+      expect(statSync(world.directory).mode & 0o777).to.equal(0o700)
+      expect(substrate.domid).to.equal(before)
+    })
+
+    it('is not looked for where others could have put one; whoever asks once that is mended is served', async () => {
+      const substrate = await world.attach()
+      chmodSync(world.directory, 0o755)
+      await killHypervisor()
+      const refusal = await eventually(async () => {
+        const error = (await rejectionOf(substrate.xenstore())) as ConduitError
+        return error.cause === undefined ? undefined : error
+      })
+      expect(refusal).to.have.property('code', 'SUBSTRATE_LOST')
+      expect(refusal.cause).to.have.property('code', 'RUNTIME_DIR')
+      expect(world.hypervisors()).to.deep.equal([])
+      chmodSync(world.directory, 0o700)
+      ;(await substrate.xenstore()).close()
     })
 
     it('does not touch pages and ports in use', async () => {
