@@ -48,7 +48,7 @@ export const ControlType = {
   /** → [stream socket, a connection to the store with this domain's rights] */
   XENSTORE: 9,
   /** push: domid [one end of a socket pair whose other end that domain holds: its hang-up is the domain's death].
-   *  As a request, domid →: that end was lost on its way, so the next MAP or BIND between the two is to bring another */
+   *  As a request, domid →: an end was lost on its way or has hung up, so the next MAP or BIND between the two is to bring another */
   PEER: 10,
   /** push: first gref, byte offset in the share, map id, peer: clear that byte when the peer dies */
   MAPPED: 11,

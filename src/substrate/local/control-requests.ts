@@ -176,7 +176,7 @@ export class ControlRequests {
     b.acquainted.add(a.domid)
   }
 
-  /** One end never arrived: its holder was out of descriptors. */
+  /** One end never arrived, its holder being out of descriptors, or has hung up. */
   #estrange(domain: HypervisorDomain, peer: number): RequestAnswer {
     domain.acquainted.delete(peer)
     this.#find(peer)?.acquainted.delete(domain.domid)

@@ -100,7 +100,11 @@ export class LocalSubstrate implements Substrate {
       return
     }
     this.#acquaintances.miss(peer)
-    // What is shared from now on brings another pair, for which there may be room then.
+    this.#meetAgain(peer)
+  }
+
+  /** What is shared with the peer from now on brings another pair. */
+  #meetAgain(peer: number): void {
     this.#attachment.post(ControlType.PEER, [peer])
   }
 
@@ -122,5 +126,7 @@ export class LocalSubstrate implements Substrate {
     this.#shares.onDeath(dead)
     this.#mappings.onDeath(dead)
     this.#ports.onDeath(dead.domid)
+    // Unless it only had no room for its end: alive, and to be met again before it has said so itself.
+    if (this.#acquaintances.find(dead.domid) === undefined) this.#meetAgain(dead.domid)
   }
 }
