@@ -34,7 +34,9 @@ describe('conduit-cat ends', () => {
   })
 
   it('with 1 and ETIMEDOUT when the name does not appear in the time of -w', async () => {
-    const client = cats.start(['--wait', '-w', '0.2', 'nobody'])
+    // The time is for the name: the hypervisor is there.
+    await cats.listen(['-l', 'web'])
+    const client = cats.start(['--wait', '-w', '1', 'nobody'])
     expect(await client.ended).to.equal(1)
     expect(client.complaints).to.match(line('ETIMEDOUT'))
   })

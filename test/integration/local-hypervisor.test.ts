@@ -165,14 +165,11 @@ describe('local hypervisor', () => {
       const { substrate, child, peer, grefs, port } = await sharedByChild()
       await child.tell({ do: 'poke', offset: 5, value: 55 })
       await killHypervisor()
-      // The owner may come back after us: until then the pages are not known.
-      let mapped: Awaited<ReturnType<typeof substrate.map>> | undefined
-      await until(async () => {
-        mapped = await substrate.map(peer, grefs.map(gref), { access: 'rw' }).catch(() => undefined)
-        return mapped !== undefined
-      })
-      expect(new Uint8Array(mapped!.buffer)[5]).to.equal(55)
-      await substrate.bind(peer, evtchnPort(port))
+      // The owner may come back after us: until then neither pages nor port are known.
+      const once = <Value>(ask: () => Promise<Value>) => eventually(() => ask().catch(() => undefined))
+      const mapped = await once(() => substrate.map(peer, grefs.map(gref), { access: 'rw' }))
+      expect(new Uint8Array(mapped.buffer)[5]).to.equal(55)
+      await once(() => substrate.bind(peer, evtchnPort(port)))
     })
 
     it('leaves the deaths of peers to be noticed: the byte is cleared and the port fires', async () => {
