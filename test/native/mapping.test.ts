@@ -1,13 +1,14 @@
 // The addon's Mapping: bytes shared between mappings, and what JavaScript sees once one is closed.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { markAsUntransferable } from 'node:worker_threads'
 import { expect } from 'chai'
 import { type NativeMapping, native } from '../../src/native.js'
+import { eventually } from '../support/eventually.js'
 import { pythonMemfd } from '../support/python-peer.js'
 
 const PAGE = 4096
@@ -80,11 +81,18 @@ describe('addon: Mapping', () => {
       .with.property('code', 'EBADF')
   })
 
-  it('keeps the pages while a view lives, even when the mapping itself was collected', () => {
-    const view = (() => new Uint8Array(mapOf([fd, 0, PAGE]).buffer))()
+  it('keeps the pages while a view lives, even when the mapping itself was collected, and no longer', async () => {
+    const mapped = (): boolean => readFileSync('/proc/self/maps', 'utf8').includes('/memfd:conduit-test')
+    let view: Uint8Array | undefined = (() => new Uint8Array(mapOf([fd, 0, PAGE]).buffer))()
     for (let round = 0; round < 5; round++) globalThis.gc?.()
     view[0] = 1
     expect(view[0]).to.equal(1)
+    expect(mapped()).to.equal(true)
+    view = undefined
+    await eventually(() => {
+      globalThis.gc?.()
+      return !mapped()
+    })
   })
 
   it('refuses a descriptor that is none with the errno', () => {
