@@ -1,5 +1,5 @@
-// Going on through a restart of the store: what was under way is tried again on the new connection until the caller's
-// own limit. Nothing else is retried here.
+// Going on through a restart of the store, and of the local hypervisor with it: what was under way is tried again on the
+// new connection until the caller's own limit. Nothing else is retried here.
 import { isConduitError } from '../errors.js'
 import type { ConduitContext } from './context.js'
 import { startDeadline } from './deadline.js'
@@ -22,7 +22,7 @@ export async function throughOutages<T>(
     try {
       return await attempt(limit.signal, round > 0)
     } catch (error) {
-      if (signal.aborted || !isConduitError(error, 'XENSTORE_DISCONNECTED')) throw error
+      if (signal.aborted || !isOutage(error)) throw error
     } finally {
       stopListening()
       limit.clear()
@@ -48,6 +48,10 @@ export function pause(context: ConduitContext, pauseMs: number, signal: AbortSig
     if (signal.aborted) end()
   })
 }
+
+/** Whoever was in the middle of mapping hears of the same death from the substrate, perhaps before the store is missed. */
+const isOutage = (error: unknown): boolean =>
+  isConduitError(error, 'XENSTORE_DISCONNECTED') || isConduitError(error, 'SUBSTRATE_LOST')
 
 function neverHappens(): never {
   throw new Error('a limit without a timeout has timed out')

@@ -506,6 +506,15 @@ describe('the rendezvous among faults', () => {
       expect(answers).to.deep.equal(connecting.map((_, i) => `${i}`))
     })
 
+    for (const point of ['map', 'bind'] as const) {
+      it(`does not disturb a connect that hears of it while it asks to ${point}`, async () => {
+        const [server, client] = [await world.environment(), await world.environment()]
+        await server.createServer(echo).listen('echo')
+        world.hypervisor.fail(point, 'SUBSTRATE_LOST')
+        expect(await roundTrip(await client.connect('echo'), 'hello')).to.equal('hello')
+      })
+    }
+
     it('is nothing to a server whose name somebody removed by hand', async () => {
       const [server, client] = [await world.environment(), await world.environment()]
       await server.createServer(echo).listen('echo')
