@@ -77,5 +77,8 @@ function nameAddress(text: string, separator: number): Address | AddressProblem 
 /** The canonical spelling. */
 export function formatAddress(address: Address): string {
   if (address.kind === 'direct') return `vchan://${address.domid}/${address.port}`
-  return address.port === undefined ? address.name : `${address.name}:${address.port}`
+  if (address.port === undefined) return address.name
+  const short = `${address.name}:${address.port}`
+  // `exec:` and `listen:` in front mean something else: servers of these names keep the long form.
+  return SCHEME.test(short) ? `vchan://${address.name}/${address.port}` : short
 }
