@@ -95,6 +95,36 @@ describe('addon: Mapping', () => {
     })
   })
 
+  it('unmaps what was closed or forgotten and nothing else, however they mix with collections', async () => {
+    const mapped = (): number => readFileSync('/proc/self/maps', 'utf8').split('memfd:conduit-gc').length - 1
+    const file = native().memfdCreate('conduit-gc', PAGE)
+    const kept: { mapping: NativeMapping; view: Uint8Array }[] = []
+    const make = (round: number): void => {
+      const mapping = mapOf([file, 0, PAGE])
+      const view = new Uint8Array(mapping.buffer)
+      if (round % 5 === 0) mapping.renew()
+      if (round % 3 === 0) mapping.close()
+      if (round % 7 === 0) kept.push({ mapping, view })
+    }
+    for (let round = 1; round <= 300; round++) {
+      make(round)
+      if (round % 25 === 0) globalThis.gc!()
+    }
+    const live = kept.filter(({ mapping }) => mapping.buffer.byteLength > 0)
+    while (mapped() > live.length) {
+      // Finalizers run in a turn of the loop after the collection.
+      globalThis.gc!()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(mapped()).to.equal(live.length)
+    for (const { mapping, view } of kept) {
+      mapping.close()
+      expect([view.length, view[0]]).to.deep.equal([0, undefined])
+    }
+    expect(mapped()).to.equal(0)
+    native().closeFd(file)
+  })
+
   it('refuses a descriptor that is none with the errno', () => {
     expect(() => mapOf([9999, 0, PAGE]))
       .to.throw()

@@ -43,6 +43,8 @@ describe('names and addresses', () => {
     ['vchan://web', { kind: 'name', name: 'web', port: undefined }, 'web'],
     ['vchan://web/http', { kind: 'name', name: 'web', port: 'http' }, 'web:http'],
     ['VCHAN://web:http', { kind: 'name', name: 'web', port: 'http' }, 'web:http'],
+    ['vchan://exec/http', { kind: 'name', name: 'exec', port: 'http' }],
+    ['vchan://listen/80', { kind: 'name', name: 'listen', port: '80' }],
     ['vchan://7/Http', { kind: 'direct', domid: 7 as never, port: 'Http' }],
   ]
   for (const [text, address, canonical] of good) {

@@ -11,6 +11,8 @@ import { HostileTargets } from './hostile-targets.js'
 const [seed, calls, where, folder] = process.argv.slice(2)
 /** Calls between two turns of the event loop: polls fire, handlers run, buffers are collected. */
 const CALLS_A_TURN = 50
+/** Calls between two garbage collections: what was forgotten goes while its neighbours are in use. */
+const CALLS_A_COLLECTION = 500
 
 /** Why what was thrown is not one of the errors that the addon may throw, or undefined. */
 function fault(thrown: unknown): string | undefined {
@@ -30,6 +32,7 @@ async function run(): Promise<void> {
   process.on('uncaughtException', (thrown) => fail('a handler', fault(thrown)))
   for (let call = 0; call < Number(calls); call++) {
     if (call % CALLS_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+    if (call % CALLS_A_COLLECTION === 0) globalThis.gc!()
     const { what, perform } = targets.next()
     try {
       values.keep(perform())
