@@ -1,5 +1,6 @@
 // The public API of conduit-vchan: re-exports, nothing else.
 export type { ConduitMode } from '../protocol/conduit-entry.js'
+export type { ConduitLayout } from '../protocol/conduit-flat.js'
 export type { FlowEntry } from '../protocol/conduit-flow.js'
 export type { Branded, Domid, EvtchnPort, Gref } from '../protocol/xen.js'
 export { domid } from '../protocol/xen.js'

@@ -21,6 +21,7 @@ import { Connector } from './connector.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { type ConnectionOptions, createConnectionIn } from './create-connection.js'
 import { type DialedChannel, Dialer } from './dialer.js'
+import { FlatLayout } from './flat-layout.js'
 import { type Flow, listFlows } from './flows.js'
 import { ListenerTable } from './listener-table.js'
 import { Mailbox } from './mailbox.js'
@@ -48,6 +49,12 @@ export interface ConduitOptions {
   readonly clock?: Clock | undefined
 }
 
+/** What a server listens with. */
+interface AttachedServer {
+  readonly context: ConduitContext
+  readonly listeners: { readonly guarded: ListenerTable; readonly flat: FlatLayout }
+}
+
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const LINGER_MS = 5000
 const LOCAL_RING_BYTES = 256 << 10
@@ -62,6 +69,7 @@ export class Conduit {
   readonly #connector: Connector
   readonly #dialer: Dialer
   readonly #listeners: ListenerTable
+  readonly #flat: FlatLayout
   readonly #sockets = new Set<{
     destroy(error?: Error): unknown
     once(event: 'close', listener: () => void): unknown
@@ -83,7 +91,8 @@ export class Conduit {
       lingerMs: options.lingerMs ?? LINGER_MS,
     }
     this.#connector = new Connector(this.#context)
-    this.#dialer = new Dialer(this.#context, this.#connector)
+    this.#flat = new FlatLayout(this.#context)
+    this.#dialer = new Dialer(this.#context, this.#connector, this.#flat.connector)
     this.#listeners = new ListenerTable(this.#context)
   }
 
@@ -167,11 +176,11 @@ export class Conduit {
   }
 
   /** For ConduitServer: where it listens. @internal */
-  attachServer(server: ConduitServer): { readonly context: ConduitContext; readonly listeners: ListenerTable } {
+  attachServer(server: ConduitServer): AttachedServer {
     if (this.#closing !== undefined) throw environmentClosed()
     this.#servers.add(server)
     server.once('close', () => this.#servers.delete(server))
-    return { context: this.#context, listeners: this.#listeners }
+    return { context: this.#context, listeners: { guarded: this.#listeners, flat: this.#flat } }
   }
 
   /** A channel that is not a socket yet; see {@link bind}. For this package's own sockets. @internal */

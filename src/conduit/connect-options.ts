@@ -1,6 +1,15 @@
 // What connect() takes and how it is checked: mistakes of the program are TypeError and RangeError, an address that
 // cannot be one is a ConduitError, since addresses often come from outside.
-import { type Address, type ConduitMode, parseAddress, RING_BYTES_MAX, RING_BYTES_MIN } from '../../protocol/conduit.js'
+import {
+  type Address,
+  type ConduitLayout,
+  type ConduitMode,
+  NAME_RULE,
+  parseAddress,
+  parseName,
+  RING_BYTES_MAX,
+  RING_BYTES_MIN,
+} from '../../protocol/conduit.js'
 import { ConduitError } from '../errors.js'
 import type { ConduitMessageSocketOptions } from '../vchan/message-socket.js'
 import type { ConduitSocketOptions } from '../vchan/socket.js'
@@ -12,6 +21,14 @@ interface RendezvousOptions {
   readonly timeoutMs?: number | undefined
   /** Wait until somebody holds the name, instead of ENOENT at once. */
   readonly wait?: boolean | undefined
+  /**
+   * `'flat'`: reach a server of ocaml-conduit, or one that listens with the same option. It trusts every domain: names are
+   * whatever somebody claims, and /conduit must be world-writable (`xenstore-chmod /conduit b0`). Streams only. Without a port
+   * in the address one is made up, for servers that take every port; a server that takes nobody lets the time limit pass.
+   */
+  readonly layout?: ConduitLayout | undefined
+  /** With the flat layout: the name that this client claims while it connects; one made up by default. */
+  readonly localName?: string | undefined
   /** Bytes wanted for each ring, 1,024 to 1,048,576; the server's choice by default. */
   readonly ringBytes?: number | undefined
   /** Microseconds to spin before sleeping: 0 never, undefined as experience tells. */
@@ -57,6 +74,23 @@ export function checkMode(mode: unknown): ConduitMode {
   if (mode === undefined || mode === 'stream') return 'stream'
   if (mode === 'message') return 'message'
   throw new TypeError(`mode is 'stream' or 'message', not ${String(mode)}`)
+}
+
+/** @throws TypeError also for messages, which the flat layout cannot agree on; ConduitError CONDUIT_NAME for a `localName`. */
+export function checkLayout(options: {
+  layout?: ConduitLayout | undefined
+  mode?: ConduitMode | undefined
+  localName?: string | undefined
+}): ConduitLayout {
+  const { layout = 'guarded', mode, localName } = options
+  if (layout !== 'flat' && layout !== 'guarded')
+    throw new TypeError(`layout is 'guarded' or 'flat', not ${String(layout)}`)
+  if (layout === 'flat' && mode === 'message') throw new TypeError('the flat layout carries streams only')
+  if (localName === undefined) return layout
+  if (layout !== 'flat')
+    throw new TypeError("localName goes with layout: 'flat': otherwise the domid tells who connects")
+  if (typeof localName === 'string' && parseName(localName) === localName) return layout
+  throw new ConduitError('CONDUIT_NAME', `${JSON.stringify(localName)} cannot be a name`, { hint: NAME_RULE })
 }
 
 /** @throws TypeError, RangeError */

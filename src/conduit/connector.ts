@@ -1,17 +1,15 @@
 // A process's client side: one route per name, waiting for names, and going on through a restart of the store.
-import { type NameAddress, namePath } from '../../protocol/conduit.js'
+import type { NameAddress } from '../../protocol/conduit.js'
 import { isConduitError } from '../errors.js'
 import type { ConduitContext } from './context.js'
-import { untilAborted } from './deadline.js'
-import { pause, throughOutages } from './outages.js'
+import { nameAppears } from './name-appearance.js'
+import { throughOutages } from './outages.js'
 import { Route, type RoutedChannel, type RouteRequest } from './route.js'
 
 export interface NameRequest extends RouteRequest {
   /** Wait until somebody holds the name. */
   readonly wait: boolean
 }
-
-const NAME_AGAIN_PAUSE_MS = 20
 
 export class Connector {
   readonly #context: ConduitContext
@@ -32,7 +30,7 @@ export class Connector {
           if (!isConduitError(error, 'ENOENT') || !(request.wait || afterOutage)) throw error
         }
         request.onStep('somebody to hold the name')
-        await this.#appearance(address.name, limit)
+        await nameAppears(this.#context, address.name, limit)
       }
     })
   }
@@ -55,25 +53,5 @@ export class Connector {
       this.#routes.set(name, made)
     }
     return route
-  }
-
-  /** The watch fires at once, so a name that came in the meantime is seen. */
-  async #appearance(name: string, signal: AbortSignal): Promise<void> {
-    const { store } = this.#context
-    let found: () => void = () => undefined
-    let failed: (error: unknown) => void = () => undefined
-    const appeared = new Promise<void>((resolve, reject) => {
-      found = resolve
-      failed = reject
-    })
-    const watch = await store.watch(namePath(name), () => {
-      store.exists(namePath(name)).then((there) => there && found(), failed)
-    })
-    try {
-      await untilAborted(appeared, signal)
-      await pause(this.#context, NAME_AGAIN_PAUSE_MS, signal)
-    } finally {
-      this.#context.background.run(watch.close())
-    }
   }
 }

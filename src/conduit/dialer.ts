@@ -1,10 +1,12 @@
 // From an address to a live channel, within a time limit and traced. Makes no sockets.
 import { type Address, formatAddress } from '../../protocol/conduit.js'
 import { ConduitError } from '../errors.js'
+import type { VchanChannel } from '../vchan/channel.js'
 import type { SocketIdentity } from '../vchan/net-face.js'
 import {
   CONNECT_TIMEOUT_MS,
   type ConnectOptions,
+  checkLayout,
   checkMode,
   checkNumber,
   checkSizes,
@@ -14,6 +16,7 @@ import type { Connector } from './connector.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { type Deadline, startDeadline } from './deadline.js'
 import { connectDirect } from './direct.js'
+import type { FlatConnector } from './flat-connector.js'
 import type { OpenConnection } from './peer-loss.js'
 import { type ConnectTrace, traceConnect } from './trace.js'
 
@@ -27,16 +30,19 @@ export interface DialedChannel extends OpenConnection {
 export class Dialer {
   readonly #context: ConduitContext
   readonly #connector: Connector
+  readonly #flat: FlatConnector
   readonly #running = new Set<Deadline>()
 
-  constructor(context: ConduitContext, connector: Connector) {
+  constructor(context: ConduitContext, connector: Connector, flat: FlatConnector) {
     this.#context = context
     this.#connector = connector
+    this.#flat = flat
   }
 
   /** @throws TypeError, RangeError; ConduitError; the signal's reason. */
   async dial(address: Address, options: ConnectOptions): Promise<DialedChannel> {
     checkMode(options.mode)
+    checkLayout(options)
     checkSizes(options)
     checkNumber('timeoutMs', options.timeoutMs, 0, TIMEOUT_MS_MAX)
     const trace: ConnectTrace = { address: formatAddress(address), step: '' }
@@ -86,15 +92,24 @@ export class Dialer {
     }
     const ends = { remoteAddress: remoteOf(address), remotePort: address.port }
     if (address.kind === 'direct') {
-      const channel = await connectDirect(this.#context, address, request, signal)
-      const onPeerLost = (error: ConduitError) => channel.destroy(error)
-      return { channel, onPeerLost, done: () => undefined, identity: this.#identify(ends) }
+      return this.#alone(await connectDirect(this.#context, address, request, signal), ends)
     }
     const { name, port } = address
+    if (options.layout === 'flat') {
+      const { localName } = options
+      const channel = await this.#flat.connect({ ...request, name, port, localName }, signal)
+      return this.#alone(channel, { ...ends, name, port })
+    }
     const mode = options.mode ?? 'stream'
     const wanted = { ...request, port, mode, ringBytes: options.ringBytes, endpoint: trace.address }
     const routed = await this.#connector.connect(address, wanted, signal)
     return Object.assign(routed, { identity: this.#identify({ ...ends, name, port }) })
+  }
+
+  /** A channel that nobody watches over but its substrate. */
+  #alone(channel: VchanChannel, identity: SocketIdentity): DialedChannel {
+    const onPeerLost = (error: ConduitError) => channel.destroy(error)
+    return { channel, onPeerLost, done: () => undefined, identity: this.#identify(identity) }
   }
 
   #identify(identity: SocketIdentity): SocketIdentity {

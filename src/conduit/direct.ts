@@ -43,16 +43,26 @@ export function connectDirect(
   request: DirectRequest,
   signal: AbortSignal,
 ): Promise<VchanChannel> {
-  const endpoint = formatAddress(address)
+  return throughOutages(context, signal, (limit, afterOutage) =>
+    connectDirectNow(context, address, { ...request, wait: request.wait || afterOutage }, limit),
+  )
+}
+
+/** The same without going on through a restart of the store. */
+export async function connectDirectNow(
+  context: ConduitContext,
+  address: DirectAddress,
+  request: DirectRequest,
+  signal: AbortSignal,
+): Promise<VchanChannel> {
   const server = address.domid
-  return throughOutages(context, signal, async (limit, afterOutage) => {
-    const path = directPath(server, ownDomid(context), address)
-    request.onStep('the server to publish its keys')
-    const found = await readKeys(context.store, path, server)
-    const keys = found ?? (await waitForKeys(context, path, address, request.wait || afterOutage, limit))
-    request.onStep('the channel to be mapped')
-    return openChannel(context, { server, keys, endpoint, spinMicros: request.spinMicros }, limit)
-  })
+  const path = directPath(server, ownDomid(context), address)
+  request.onStep('the server to publish its keys')
+  const found = await readKeys(context.store, path, server)
+  const keys = found ?? (await waitForKeys(context, path, address, request.wait, signal))
+  request.onStep('the channel to be mapped')
+  const target = { server, keys, endpoint: formatAddress(address), spinMicros: request.spinMicros }
+  return openChannel(context, target, signal)
 }
 
 async function waitForKeys(

@@ -61,7 +61,13 @@ export class NameDirectory {
   /** Take over what an earlier registrar left in the store. */
   async adopt(): Promise<void> {
     for (const name of namesAmong(await this.#store.directory(CONDUIT_ROOT))) {
-      const owner = parseOwner(await this.#store.readText(namePath(name)))
+      const [text, rights] = await Promise.all([
+        this.#store.readText(namePath(name)),
+        this.#store.getPermissions(namePath(name)),
+      ])
+      // A claim of the flat layout: it can be anybody's, and gives no right to the name.
+      if (rights[0]?.domid !== DOM0 || rights[0].access !== 'r') continue
+      const owner = parseOwner(text)
       if (owner === undefined || !(await this.#store.isDomainIntroduced(owner))) {
         await this.#store.remove(namePath(name))
         continue

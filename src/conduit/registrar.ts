@@ -113,11 +113,15 @@ export class Registrar {
   async #prepare(): Promise<void> {
     const dom0 = domid(0)
     const readable = [{ access: 'r', domid: dom0 }] as const
-    const made = [CONDUIT_ROOT, FLOWS_ROOT].flatMap((path) => [
-      this.#store.mkdir(path),
-      this.#store.setPermissions(path, readable),
+    const found = await this.#store.getPermissions(CONDUIT_ROOT).catch(nothingWhenMissing)
+    // Whoever opened /conduit to everybody, for the flat layout, did so on purpose.
+    const open = found?.[0]?.access === 'b'
+    await Promise.all([
+      this.#store.mkdir(CONDUIT_ROOT),
+      open ? undefined : this.#store.setPermissions(CONDUIT_ROOT, readable),
+      this.#store.mkdir(FLOWS_ROOT),
+      this.#store.setPermissions(FLOWS_ROOT, readable),
     ])
-    await Promise.all(made)
     if (!(await this.#store.exists(HOST_ID_PATH))) {
       await this.#store.write(HOST_ID_PATH, randomBytes(16).toString('hex'))
     }
@@ -235,6 +239,9 @@ export class Registrar {
 }
 
 function emptyWhenMissing(error: unknown): string[] {
-  if (isConduitError(error, 'ENOENT')) return []
-  throw error
+  return nothingWhenMissing(error) ?? []
+}
+
+function nothingWhenMissing(error: unknown): undefined {
+  if (!isConduitError(error, 'ENOENT')) throw error
 }

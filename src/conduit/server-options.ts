@@ -1,5 +1,5 @@
 // What a server is told and what it tells: types only.
-import type { ConduitMode } from '../../protocol/conduit.js'
+import type { ConduitLayout, ConduitMode } from '../../protocol/conduit.js'
 import type { Domid } from '../../protocol/xen.js'
 import type { ConduitMessageSocketOptions } from '../vchan/message-socket.js'
 import type { ConduitSocketOptions } from '../vchan/socket.js'
@@ -17,6 +17,12 @@ export interface ServerOptions
   readonly spinMicros?: number | undefined
   /** Connections at a time; more are refused, with a `drop` event. */
   readonly maxConnections?: number | undefined
+  /**
+   * `'flat'`: claim the name and serve clients as ocaml-conduit does. It trusts every domain: whoever comes is who it says, the
+   * last who claims a name has it, and /conduit must be world-writable (`xenstore-chmod /conduit b0`; EACCES otherwise).
+   * Streams only; a connection over `maxConnections` is dropped without the client being told.
+   */
+  readonly layout?: ConduitLayout | undefined
   /** In message mode: the largest message. */
   readonly maxMessageBytes?: ConduitMessageSocketOptions['maxMessageBytes']
 }

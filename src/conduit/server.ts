@@ -1,9 +1,9 @@
 // A server with the words of node:net: listens on a name or on vchan://DOMID/PORT and emits a socket for each client.
 // What happens before a client is there is the listener's business.
 import { captureRejectionSymbol, EventEmitter } from 'node:events'
-import { type Address, type ConduitMode, formatAddress } from '../../protocol/conduit.js'
+import { type Address, type ConduitLayout, type ConduitMode, formatAddress } from '../../protocol/conduit.js'
 import { ConduitError, isConduitError } from '../errors.js'
-import { addressOf, checkMode, checkNumber, checkSizes } from './connect-options.js'
+import { addressOf, checkLayout, checkMode, checkNumber, checkSizes } from './connect-options.js'
 import type { ConduitContext } from './context.js'
 import { startDeadline } from './deadline.js'
 import { serveDirect } from './direct.js'
@@ -40,6 +40,7 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
   readonly #acquire: () => Promise<ConduitLease>
   readonly #options: ServerOptions
   readonly #mode: ConduitMode
+  readonly #layout: ConduitLayout
   readonly #connections: ServerConnections
   readonly #closing = new AbortController()
   #listening: Promise<void> | undefined
@@ -58,6 +59,7 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     checkSizes(options)
     checkNumber('maxConnections', options.maxConnections, 0, Number.POSITIVE_INFINITY)
     this.#mode = checkMode(options.mode)
+    this.#layout = checkLayout(options)
     this.#acquire = acquire
     this.#options = options
     this.#connections = new ServerConnections(this, options, this.#mode)
@@ -176,7 +178,7 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
       if (this.#closing.signal.aborted) throw closedWhileListening(target)
       if (target.kind === 'direct') await this.#serveDirect(target, context, limit.signal)
       else {
-        const handle = await listeners.listen(target.name, target.port, this.#handler(), limit.signal)
+        const handle = await listeners[this.#layout].listen(target.name, target.port, this.#handler(), limit.signal)
         this.#stop = () => handle.stop()
         this.#release = () => handle.release().finally(() => lease.release())
       }
@@ -235,7 +237,9 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
   #onConnection(open: OpenConnection, connection: IncomingConnection, done: () => void): void {
     const { name, port, client, connectionId } = connection
     const context = this.#context as ConduitContext
-    const removeFlow = writeFlow(context, connectionId, { state: 'established', client, name, port })
+    const flow = { state: 'established', client, name, port } as const
+    // In the flat layout nobody made this domain a table to write in.
+    const removeFlow = this.#layout === 'flat' ? () => undefined : writeFlow(context, connectionId, flow)
     const identity = { name, port, remoteAddress: `vchan://${client}`, localAddress: name, localPort: port }
     this.#connections.welcome(open, identity, () => {
       removeFlow()

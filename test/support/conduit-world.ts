@@ -1,5 +1,6 @@
 // What the conformance tests of the rendezvous need of a machine, whatever it is made of.
 import type { Conduit } from '../../src/conduit/conduit.js'
+import type { Substrate } from '../../src/substrate/substrate.js'
 import type { XenstoreClient } from '../../src/xenstore/client.js'
 
 export interface ConduitWorld {
@@ -7,6 +8,8 @@ export interface ConduitWorld {
   readonly dom0: XenstoreClient
   /** A domain of its own with an environment. */
   environment(): Promise<Conduit>
+  /** A domain without one. */
+  bare(): Promise<Substrate>
   /** Nodes of the rendezvous that should not outlive what made them. */
   leftovers(): Promise<string[]>
   /** Close every environment; fails when anything is left. */

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { XENSTORE_SOCKET_NAME } from '../../protocol/local-control.js'
 import { Conduit } from '../../src/conduit/conduit.js'
+import type { Substrate } from '../../src/substrate/substrate.js'
 import { XenstoreClient } from '../../src/xenstore/client.js'
 import { unixSocketTransport } from '../../src/xenstore/unix-socket-transport.js'
 import { type ConduitWorld, leftoversIn } from './conduit-world.js'
@@ -25,6 +26,10 @@ export class LocalConduitWorld implements ConduitWorld {
     const conduit = await Conduit.open({ substrate: await this.#local.attach() })
     this.#conduits.push(conduit)
     return conduit
+  }
+
+  bare(): Promise<Substrate> {
+    return this.#local.attach()
   }
 
   leftovers(): Promise<string[]> {

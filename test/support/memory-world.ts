@@ -42,6 +42,10 @@ export class MemoryWorld implements ConduitWorld {
     return substrate
   }
 
+  async bare(): Promise<Substrate> {
+    return this.domain()
+  }
+
   async environment(options: Partial<ConduitOptions> = {}): Promise<Conduit> {
     const conduit = await Conduit.open({ substrate: this.domain(), ...options })
     this.#conduits.add(conduit)

@@ -148,6 +148,24 @@ describe('registrar', () => {
     await gone('/conduit/web/listen/7')
   })
 
+  it('that starts again takes no claim of the flat layout for a right, and leaves /conduit as open as it was', async () => {
+    const guest = await world.guest(3)
+    await guest.ask('register', 'given')
+    await world.dom0.setPermissions('/conduit', [{ access: 'b', domid: domid(0) }])
+    await guest.store.write('/conduit/claimed', '7')
+    await world.dom0.write('/conduit/of-dom0', '3')
+    await world.registrar.close()
+    world.registrar = await Registrar.start(await world.client(0))
+    const [root, ...tree] = await world.tree()
+    expect(root).to.equal('/conduit b0')
+    expect(tree.filter((node) => !/host-id|flows/.test(node))).to.deep.equal([
+      '/conduit/claimed b3 7',
+      '/conduit/given r0 3',
+      '/conduit/given/listen n0,r3',
+      '/conduit/of-dom0 b0 3',
+    ])
+  })
+
   it('sees a mailbox that goes as a whole', async () => {
     const [server, client] = [await world.guest(3), await world.guest(7)]
     await server.ask('register', 'web')
