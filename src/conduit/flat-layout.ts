@@ -5,8 +5,8 @@ import type { ConduitContext } from './context.js'
 import { FlatConnector } from './flat-connector.js'
 import { FlatListener } from './flat-listener.js'
 import { FlatNames } from './flat-names.js'
-import type { PortHandler } from './listener.js'
 import type { ListenHandle } from './listener-table.js'
+import type { PortHandler } from './port-handler.js'
 
 export class FlatLayout {
   readonly connector: FlatConnector

@@ -17,8 +17,8 @@ import { type ConduitContext, ownDomid } from './context.js'
 import { type Deadline, startDeadline, untilAborted } from './deadline.js'
 import { type DirectServer, serveDirect } from './direct.js'
 import type { FlatNames, ReleaseName } from './flat-names.js'
-import type { IncomingConnection, PortHandler } from './listener.js'
 import { throughOutages } from './outages.js'
+import type { IncomingConnection, PortHandler } from './port-handler.js'
 import { removeIfEmpty } from './vchan-keys.js'
 
 /** Handshakes under way; more requests wait in the store, where anybody can write any number. */
