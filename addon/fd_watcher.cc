@@ -65,7 +65,7 @@ void Watch::OnReady(int events) {
   if (drains_eventfd) {
     uint64_t count;
     // A failed read (EAGAIN) means that the event was taken already: the handler copes with spurious calls.
-    if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN) events |= UV_DISCONNECT;
+    if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN && errno != EINTR) events |= UV_DISCONNECT;
   }
   const uint64_t turn_end = uv_hrtime() + kTurnNanos;
   uint32_t micros = Call(kEvent, events);
