@@ -1,4 +1,4 @@
-// One line of the table of open connections, written by servers for people to read.
+// One line of the table of open connections, and the count of those that have none: written by servers for people to read.
 import { parseName, parsePort } from './conduit-name.js'
 import { parseDomid } from './conduit-paths.js'
 import { formatRecord, parseRecord } from './s-expression.js'
@@ -34,3 +34,19 @@ export function parseFlow(entry: string): FlowEntry | undefined {
   if (Object.keys(record.fields).some((field) => !FLOW_FIELDS.has(field))) return undefined
   return { state: 'established', client, name, port }
 }
+
+/**
+ * Lines that one server process writes. A node with the names of its children has 2,048 bytes on C xenstored (155 lines), and
+ * a domain 1,000 nodes, of which the keys of new connections want some too.
+ */
+export const FLOW_LINES = 128
+
+const UNLISTED = /^unlisted-[0-9a-f]{8}$/
+const COUNT = /^[1-9][0-9]{0,8}$/
+
+/** The node in which a process counts its connections without a line; a domain may have several processes. */
+export const unlistedNode = (process: string): string => `unlisted-${process}`
+export const isUnlistedNode = (child: string): boolean => UNLISTED.test(child)
+
+/** The count that `text` spells; 0 for anything else, since any server may write anything there. */
+export const parseUnlisted = (text: string): number => (COUNT.test(text) ? Number(text) : 0)

@@ -2,8 +2,8 @@
 import { type StoreView, viewStore } from './store-view.js'
 import { textTable } from './text-table.js'
 
-/** Two tables; headings alone where there is nothing. */
-export function listingLines({ names, flows }: StoreView): string[] {
+/** Two tables; headings alone where there is nothing. FLOWS counts the lines of the second. */
+export function listingLines({ names, flows, unlisted }: StoreView): string[] {
   const flowsOf = (name: string): number => flows.filter((flow) => flow.name === name).length
   return [
     ...textTable(
@@ -22,6 +22,7 @@ export function listingLines({ names, flows }: StoreView): string[] {
         state,
       ]),
     ),
+    ...unlisted.map(({ server, count }) => `and ${count} more to domain ${server}, which has no lines for them`),
   ]
 }
 

@@ -3,9 +3,9 @@
 import { join } from 'node:path'
 import { XENSTORE_SOCKET_NAME } from '../../protocol/local-control.js'
 import { untilAborted } from '../conduit/deadline.js'
-import { listFlows } from '../conduit/flows.js'
+import { listFlows, listUnlisted } from '../conduit/flows.js'
 import { listNames } from '../conduit/names.js'
-import { ConduitError, type Flow, isConduitError, type NameEntry } from '../index.js'
+import { ConduitError, type Flow, isConduitError, type NameEntry, type UnlistedFlows } from '../index.js'
 import { runtimeDirectory } from '../substrate/local/runtime-dir.js'
 import { selectBackend } from '../substrate/select.js'
 import { XenstoreClient } from '../xenstore/client.js'
@@ -15,12 +15,14 @@ import { unixSocketTransport } from '../xenstore/unix-socket-transport.js'
 export interface StoreView {
   readonly names: readonly NameEntry[]
   readonly flows: readonly Flow[]
+  /** Connections that have no line in the table, counted by their servers. */
+  readonly unlisted: readonly UnlistedFlows[]
 }
 
 /** A store that has not answered by then is stopped or hangs. */
 const LOOK_TIMEOUT_MS = 3000
 
-const NOBODY: StoreView = { names: [], flows: [] }
+const NOBODY: StoreView = { names: [], flows: [], unlisted: [] }
 
 /** A connection to the local store, or undefined when no hypervisor runs. Close it. */
 export async function openLocalStore(directory: string = runtimeDirectory()): Promise<XenstoreClient | undefined> {
@@ -60,6 +62,6 @@ function explainTimeout(error: unknown): never {
 }
 
 export async function readView(store: XenstoreClient): Promise<StoreView> {
-  const [names, flows] = await Promise.all([listNames(store), listFlows(store)])
-  return { names, flows }
+  const [names, flows, unlisted] = await Promise.all([listNames(store), listFlows(store), listUnlisted(store)])
+  return { names, flows, unlisted }
 }

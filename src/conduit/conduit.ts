@@ -22,7 +22,8 @@ import { type ConduitContext, ownDomid } from './context.js'
 import { type ConnectionOptions, createConnectionIn } from './create-connection.js'
 import { type DialedChannel, Dialer } from './dialer.js'
 import { FlatLayout } from './flat-layout.js'
-import { type Flow, listFlows } from './flows.js'
+import { FlowTable } from './flow-table.js'
+import { type Flow, listFlows, listUnlisted, type UnlistedFlows } from './flows.js'
 import { ListenerTable } from './listener-table.js'
 import { Mailbox } from './mailbox.js'
 import { listNames, type NameEntry } from './names.js'
@@ -80,12 +81,14 @@ export class Conduit {
 
   private constructor(options: ConduitOptions, store: XenstoreClient) {
     const { substrate } = options
+    const background = new Background()
     this.#context = {
       substrate,
       store,
       mailbox: new Mailbox(store, () => substrate.domid),
       clock: options.clock ?? systemClock,
-      background: new Background(),
+      background,
+      flows: new FlowTable(store, background, () => substrate.domid),
       ringBytes: options.ringBytes ?? (substrate.kind === 'local' ? LOCAL_RING_BYTES : RING_BYTES),
       handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
       lingerMs: options.lingerMs ?? LINGER_MS,
@@ -170,9 +173,14 @@ export class Conduit {
     return listNames(this.#context.store)
   }
 
-  /** Open connections as their servers wrote them down; as far as this domain may read. */
+  /** Open connections as their servers wrote them down, 128 a server at most; as far as this domain may read. */
   flows(): Promise<Flow[]> {
     return listFlows(this.#context.store)
+  }
+
+  /** Of each server that has more open connections than {@link flows} shows: how many more. */
+  unlistedFlows(): Promise<UnlistedFlows[]> {
+    return listUnlisted(this.#context.store)
   }
 
   /** For ConduitServer: where it listens. @internal */

@@ -4,6 +4,7 @@ import type { Substrate } from '../substrate/substrate.js'
 import type { XenstoreClient } from '../xenstore/client.js'
 import type { Background } from './background.js'
 import type { Clock } from './clock.js'
+import type { FlowTable } from './flow-table.js'
 import type { Mailbox } from './mailbox.js'
 
 export interface ConduitContext {
@@ -12,6 +13,7 @@ export interface ConduitContext {
   readonly mailbox: Mailbox
   readonly clock: Clock
   readonly background: Background
+  readonly flows: FlowTable
   /** Bytes of each ring where the client asks for none. */
   readonly ringBytes: number
   /** From the request's acceptance until the client is there. */

@@ -1,18 +1,17 @@
-// The table of open connections under /conduit/flows, for people to read. An entry that cannot be written costs the
-// table a line and nothing else.
+// Reading the table of open connections under /conduit/flows. Whatever servers wrote there is distrusted.
 import {
   FLOWS_ROOT,
   type FlowEntry,
   flowsPath,
-  formatFlow,
   isConnectionId,
+  isUnlistedNode,
   parseDomid,
   parseFlow,
+  parseUnlisted,
 } from '../../protocol/conduit.js'
 import type { Domid } from '../../protocol/xen.js'
 import { isConduitError } from '../errors.js'
 import type { XenstoreClient } from '../xenstore/client.js'
-import { type ConduitContext, ownDomid } from './context.js'
 
 /** A line of the table. */
 export interface Flow extends FlowEntry {
@@ -22,30 +21,37 @@ export interface Flow extends FlowEntry {
   readonly connectionId: string
 }
 
-/** Add a line; the function returned takes it away again. */
-export function writeFlow(context: ConduitContext, connectionId: string, flow: FlowEntry): () => void {
-  const { store, background } = context
-  const path = `${flowsPath(ownDomid(context))}/${connectionId}`
-  let state: 'to come' | 'there' | 'gone' = 'to come'
-  background.later(async () => {
-    if (state === 'gone') return
-    state = 'there'
-    await store.write(path, formatFlow(flow))
-  })
-  return () => {
-    if (state === 'there') background.run(store.remove(path))
-    state = 'gone'
-  }
+/** How many connections of one server are open beyond those that the table has lines for. */
+export interface UnlistedFlows {
+  /** Whose table is full. */
+  readonly server: Domid
+  /** Connections to it that have no line of their own. */
+  readonly count: number
 }
 
 /** The flows that `store` lets its caller read: all of them in dom0, a guest's own otherwise. Malformed lines are left out. */
 export async function listFlows(store: XenstoreClient): Promise<Flow[]> {
-  const servers = (await directoryOrNothing(store, FLOWS_ROOT)).flatMap((child) => parseDomid(child) ?? [])
-  const flows = servers.map(async (server) => {
-    const ids = (await directoryOrNothing(store, flowsPath(server))).filter(isConnectionId)
-    return Promise.all(ids.map((connectionId) => readFlow(store, server, connectionId)))
-  })
+  const flows = (await tablesIn(store)).map(({ server, children }) =>
+    Promise.all(children.filter(isConnectionId).map((connectionId) => readFlow(store, server, connectionId))),
+  )
   return (await Promise.all(flows)).flat().filter((flow) => flow !== undefined)
+}
+
+/** Of each server that has more connections than lines: how many more. */
+export async function listUnlisted(store: XenstoreClient): Promise<UnlistedFlows[]> {
+  const counts = (await tablesIn(store)).map(async ({ server, children }) => {
+    const nodes = children.filter(isUnlistedNode).map((child) => store.readText(`${flowsPath(server)}/${child}`))
+    const texts = await Promise.all(nodes.map((node) => node.catch(nothing)))
+    return { server, count: texts.reduce((sum, text) => sum + parseUnlisted(text ?? ''), 0) }
+  })
+  return (await Promise.all(counts)).filter(({ count }) => count > 0)
+}
+
+async function tablesIn(store: XenstoreClient): Promise<{ readonly server: Domid; readonly children: string[] }[]> {
+  const servers = (await directoryOrNothing(store, FLOWS_ROOT)).flatMap((child) => parseDomid(child) ?? [])
+  return Promise.all(
+    servers.map(async (server) => ({ server, children: await directoryOrNothing(store, flowsPath(server)) })),
+  )
 }
 
 async function readFlow(store: XenstoreClient, server: Domid, connectionId: string): Promise<Flow | undefined> {

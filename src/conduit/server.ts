@@ -7,7 +7,6 @@ import { addressOf, checkLayout, checkMode, checkNumber, checkSizes } from './co
 import type { ConduitContext } from './context.js'
 import { startDeadline } from './deadline.js'
 import { serveDirect } from './direct.js'
-import { writeFlow } from './flows.js'
 import type { OpenConnection } from './peer-loss.js'
 import type { IncomingConnection, PortHandler } from './port-handler.js'
 import { ServerConnections, type ServerSocket } from './server-connections.js'
@@ -239,7 +238,7 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     const context = this.#context as ConduitContext
     const flow = { state: 'established', client, name, port } as const
     // In the flat layout nobody made this domain a table to write in.
-    const removeFlow = this.#layout === 'flat' ? () => undefined : writeFlow(context, connectionId, flow)
+    const removeFlow = this.#layout === 'flat' ? () => undefined : context.flows.add(connectionId, flow)
     const identity = { name, port, remoteAddress: `vchan://${client}`, localAddress: name, localPort: port }
     this.#connections.welcome(open, identity, () => {
       removeFlow()

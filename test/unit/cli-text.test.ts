@@ -77,10 +77,12 @@ describe('a table', () => {
         { ...flow, connectionId: '0123456789ab' },
         { ...flow, connectionId: '0123456789ac', port: 'http' },
       ],
+      unlisted: [{ server: domid(1), count: 845 }],
     })
     expect(lines.slice(0, 3)).to.deep.equal(['NAME  DOMID  FLOWS', 'idle      3      0', 'web       1      2'])
     expect(lines[5]).to.equal('0123456789ab  web   *          1       2  established')
     expect(lines[6]).to.equal('0123456789ac  web   http       1       2  established')
+    expect(lines.slice(7)).to.deep.equal(['and 845 more to domain 1, which has no lines for them'])
   })
 })
 
