@@ -1,8 +1,9 @@
 // The unix socket between client and store: paths, a full backlog, a client that does not read, both ends going away.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Duplex } from 'node:stream'
 import { expect } from 'chai'
 import { domid } from '../../protocol/xen.js'
 import { encodeStrings, encodeXenstoreMessage, XENSTORE_TYPES } from '../../protocol/xenstore-wire.js'
@@ -15,6 +16,57 @@ import { expectCode, rejectionOf } from '../support/expect-rejection.js'
 
 const request = (type: keyof typeof XENSTORE_TYPES, ...strings: string[]): Buffer =>
   encodeXenstoreMessage({ type: XENSTORE_TYPES[type], requestId: 1, transactionId: 0, payload: encodeStrings(strings) })
+
+/** A socket that writes down under `name` when it is written to, and never gets anything by itself. */
+class WrittenTo extends Duplex {
+  readonly #name: string
+  readonly #log: string[]
+
+  constructor(name: string, log: string[]) {
+    super()
+    this.#name = name
+    this.#log = log
+  }
+
+  override _read(): void {}
+
+  override _write(_bytes: Buffer, _encoding: string, done: () => void): void {
+    this.#log.push(this.#name)
+    done()
+  }
+
+  override _writev(_chunks: unknown, done: () => void): void {
+    this.#log.push(this.#name)
+    done()
+  }
+
+  /** What the peer sends. */
+  async receive(...requests: Buffer[]): Promise<void> {
+    this.emit('data', Buffer.concat(requests))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+describe('a store and the sockets of its clients', () => {
+  it('writes once to each in a turn, to those who hear of a change before the one who is answered', async () => {
+    const store = new EmbeddedStore()
+    const log: string[] = []
+    const sockets = ['asker', 'watcher', 'other'].map((name) => new WrittenTo(name, log))
+    for (const socket of sockets) serveSocket(store, domid(0), socket as unknown as Socket)
+    const [asker, watcher, other] = sockets as [WrittenTo, WrittenTo, WrittenTo]
+    for (const socket of sockets) await socket.receive(request('WATCH', '/a', 'token'))
+    log.length = 0
+    await asker.receive(request('MKDIR', '/a/b'), request('MKDIR', '/a/c'))
+    expect(log.slice(0, 2)).to.have.members(['watcher', 'other'])
+    expect(log.slice(2)).to.deep.equal(['asker'])
+    log.length = 0
+    await watcher.receive(request('RM', '/a'))
+    expect(log.slice(2)).to.deep.equal(['watcher'])
+    for (const socket of [asker, watcher, other]) socket.destroy()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(store.connections).to.equal(0)
+  })
+})
 
 describe('xenstore over a unix socket', () => {
   let directory: string

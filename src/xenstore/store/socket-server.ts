@@ -60,7 +60,13 @@ export function serveSocket(store: EmbeddedStore, domid: Domid, socket: Socket):
       socket.destroySoon()
     },
   })
-  socket.on('data', (bytes: Buffer) => connection.receive(bytes))
+  socket.on('data', (bytes: Buffer) => {
+    // Corked first and let go last: others hear of a change before the one who made it is answered, since they go on with
+    // it, and who is woken first runs first.
+    socket.cork()
+    connection.receive(bytes)
+    process.nextTick(() => socket.uncork())
+  })
   socket.on('drain', () => {
     connection.drained()
     if (!connection.blocked) socket.resume()
