@@ -35,6 +35,7 @@ import type {
   ServerOptions,
   StreamServerOptions,
 } from './server-options.js'
+import type { Listeners } from './server-port.js'
 
 /** What Conduit.open() lives on, and the limits of its rendezvous. */
 export interface ConduitOptions {
@@ -53,7 +54,7 @@ export interface ConduitOptions {
 /** What a server listens with. */
 interface AttachedServer {
   readonly context: ConduitContext
-  readonly listeners: { readonly guarded: ListenerTable; readonly flat: FlatLayout }
+  readonly listeners: Listeners
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000

@@ -1,29 +1,20 @@
 // A server with the words of node:net: listens on a name or on vchan://DOMID/PORT and emits a socket for each client.
-// What happens before a client is there is the listener's business.
+// What happens before a client is there is the listener's business; what it brings is server-port.ts.
 import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import { type Address, type ConduitLayout, type ConduitMode, formatAddress } from '../../protocol/conduit.js'
 import { ConduitError, isConduitError } from '../errors.js'
 import { addressOf, checkLayout, checkMode, checkNumber, checkSizes } from './connect-options.js'
 import type { ConduitContext } from './context.js'
 import { startDeadline } from './deadline.js'
-import { serveDirect } from './direct.js'
-import type { OpenConnection } from './peer-loss.js'
-import type { IncomingConnection, PortHandler } from './port-handler.js'
 import { ServerConnections, type ServerSocket } from './server-connections.js'
-import type {
-  ConduitLease,
-  ConnectionListener,
-  DroppedConnection,
-  ListenOptions,
-  ServerAddress,
-  ServerOptions,
-} from './server-options.js'
+import type { ConduitLease, ConnectionListener, ListenOptions, ServerAddress, ServerOptions } from './server-options.js'
+import { ServerPort } from './server-port.js'
 import { SocketQueue } from './socket-queue.js'
 
 const LISTEN_TIMEOUT_MS = 10_000
 
 /**
- * Emits `connection` (socket), `listening`, `close`, `error`, `drop` ({@link DroppedConnection}).
+ * Emits `connection` (socket), `listening`, `close`, `error`, `drop` (a `DroppedConnection`).
  * Async iteration gives the sockets, until the server is closed.
  *
  * @example
@@ -175,12 +166,9 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     context.store.ref()
     try {
       if (this.#closing.signal.aborted) throw closedWhileListening(target)
-      if (target.kind === 'direct') await this.#serveDirect(target, context, limit.signal)
-      else {
-        const handle = await listeners[this.#layout].listen(target.name, target.port, this.#handler(), limit.signal)
-        this.#stop = () => handle.stop()
-        this.#release = () => handle.release().finally(() => lease.release())
-      }
+      const handle = await this.#port(context).listen(target, listeners, limit.signal)
+      this.#stop = () => handle.stop()
+      this.#release = () => handle.release().finally(() => lease.release())
     } finally {
       context.store.unref()
       limit.clear()
@@ -192,59 +180,21 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     options.signal?.addEventListener('abort', () => void this.close(), { once: true, signal: this.#closing.signal })
   }
 
-  async #serveDirect(
-    target: Address & { kind: 'direct' },
-    context: ConduitContext,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const ringBytes = this.#options.ringBytes ?? context.ringBytes
-    const service = await serveDirect(context, target, { ringBytes, spinMicros: this.#options.spinMicros }, signal)
-    const releaseLease = this.#release
-    this.#release = () => service.close().finally(releaseLease)
-    service.client.then(
-      (channel) => {
-        const identity = { remoteAddress: `vchan://${target.domid}`, remotePort: target.port, localPort: target.port }
-        this.#connections.welcome({ channel, onPeerLost: (error) => channel.destroy(error) }, identity, () => undefined)
-      },
-      () => undefined,
-    )
-  }
-
-  #handler(): PortHandler {
-    return {
+  #port(context: ConduitContext): ServerPort {
+    const connections = this.#connections
+    return new ServerPort({
+      context,
+      connections,
       mode: this.#mode,
-      ringBytes: this.#options.ringBytes,
-      spinMicros: this.#options.spinMicros,
-      admit: (connection) => {
-        const { name, port, client, connectionId } = connection
-        if (this.maxConnections !== undefined && this.#connections.busy >= this.maxConnections) {
-          const dropped: DroppedConnection = { name, port, domid: client }
-          process.nextTick(() => this.emit('drop', dropped))
-          return 'ECONNREFUSED'
-        }
-        this.#connections.beginHandshake(`${client}/${connectionId}`)
-        return undefined
-      },
-      onConnection: (open, connection, done) => this.#onConnection(open, connection, done),
-      onAbandoned: ({ client, connectionId }) => this.#connections.endHandshake(`${client}/${connectionId}`),
+      layout: this.#layout,
+      rings: this.#options,
+      isFull: () => this.maxConnections !== undefined && connections.busy >= this.maxConnections,
+      // Emitted in a turn of their own: what a listener throws is the program's.
+      onDrop: (dropped) => process.nextTick(() => this.emit('drop', dropped)),
       onNameLost: (error) => {
         if (this.#closed === undefined) process.nextTick(() => this.emit('error', error))
       },
-    }
-  }
-
-  #onConnection(open: OpenConnection, connection: IncomingConnection, done: () => void): void {
-    const { name, port, client, connectionId } = connection
-    const context = this.#context as ConduitContext
-    const flow = { state: 'established', client, name, port } as const
-    // In the flat layout nobody made this domain a table to write in.
-    const removeFlow = this.#layout === 'flat' ? () => undefined : context.flows.add(connectionId, flow)
-    const identity = { name, port, remoteAddress: `vchan://${client}`, localAddress: name, localPort: port }
-    this.#connections.welcome(open, identity, () => {
-      removeFlow()
-      done()
     })
-    this.#connections.endHandshake(`${client}/${connectionId}`)
   }
 
   async #close(): Promise<void> {
