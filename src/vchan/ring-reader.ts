@@ -72,18 +72,8 @@ export class RingReader {
       this.memory.take(this.cons, target, at, count)
       this.cons = (this.cons + count) | 0
       at += count
-      if (this.holds) {
-        this.heldBytes += count
-        continue
-      }
-      this.page.publishCons(this.cons)
-      // A writer asleep on a full ring starts again while the rest is copied; woken for every slice it would sleep
-      // again after each.
-      this.freed += count
-      if (this.freed >= this.sizeBytes >>> 1) {
-        this.freed = 0
-        this.page.payOwed()
-      }
+      if (this.holds) this.heldBytes += count
+      else this.free(count)
     }
     return at - start
   }
@@ -92,7 +82,7 @@ export class RingReader {
   release(bytes: number): void {
     if (!(bytes >= 0 && bytes <= this.heldBytes)) throw new RangeError(`${bytes} of ${this.heldBytes} bytes held`)
     this.heldBytes -= bytes
-    this.page.publishCons((this.cons - this.heldBytes) | 0)
+    this.free(bytes)
   }
 
   /**
@@ -113,5 +103,15 @@ export class RingReader {
   /** An event came: the peer has cleared the request, or may have. */
   disarm(): void {
     this.armed = false
+  }
+
+  private free(bytes: number): void {
+    this.page.publishCons((this.cons - this.heldBytes) | 0)
+    // A writer asleep on a full ring starts again while the rest is copied; woken for every slice it would sleep
+    // again after each.
+    this.freed += bytes
+    if (this.freed < this.sizeBytes >>> 1) return
+    this.freed = 0
+    this.page.payOwed()
   }
 }
