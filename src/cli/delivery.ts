@@ -7,7 +7,12 @@ export class Delivery {
   readonly #socket: ConduitSocket
   readonly #output: Writable
   readonly #onData = (chunk: Buffer): void => this.#deliver(chunk)
+  readonly #onTaken = (error?: Error | null): void => {
+    if (!error) this.#release()
+  }
   readonly #onDrain = (): void => void this.#socket.resume()
+  /** Bytes given to the stream and not released. */
+  #given = 0
 
   constructor(socket: ConduitSocket, output: Writable) {
     this.#socket = socket
@@ -29,9 +34,17 @@ export class Delivery {
   }
 
   #deliver(chunk: Buffer): void {
-    const onTaken = (error?: Error | null): void => {
-      if (!error) this.#socket.channel?.release(chunk.length)
-    }
-    if (!this.#output.write(chunk, onTaken)) this.#socket.pause()
+    this.#given += chunk.length
+    if (!this.#output.write(chunk, this.#onTaken)) this.#socket.pause()
+    // A stream that takes it at once says so by its length; its callback comes later, and the ring would stay full till then.
+    this.#release()
+  }
+
+  #release(): void {
+    if (this.#output.errored || this.#output.destroyed) return
+    const taken = this.#given - this.#output.writableLength
+    if (taken <= 0) return
+    this.#given -= taken
+    this.#socket.channel?.release(taken)
   }
 }

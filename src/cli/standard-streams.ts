@@ -4,6 +4,7 @@ import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { isatty } from 'node:tty'
+import { FileOutput } from './file-output.js'
 
 /** The process's side of a relay. */
 export interface LocalEnd {
@@ -13,8 +14,8 @@ export interface LocalEnd {
 
 const STDIN = 0
 const STDOUT = 1
-/** One ring at its default size: a file is read and written in pieces of this. */
-const FILE_CHUNK_BYTES = 256 * 1024
+/** A file is read and written in pieces of this: one is read while the one before goes out. */
+const FILE_CHUNK_BYTES = 1024 * 1024
 
 type Behind = 'file' | 'pipe' | 'terminal'
 
@@ -37,6 +38,7 @@ function openInput(): Readable {
 function openOutput(): Writable {
   const kind = behind(STDOUT)
   if (kind === 'file') {
+    if (FileOutput.fits(fstatSync(STDOUT))) return new FileOutput(STDOUT, FILE_CHUNK_BYTES)
     return createWriteStream('', { fd: STDOUT, autoClose: false, highWaterMark: FILE_CHUNK_BYTES })
   }
   // Not process.stdout: that one never closes, and whoever reads the pipe waits for its end.
