@@ -24,8 +24,10 @@ export async function diagnose(): Promise<Diagnosis> {
     await attempt('open files', filesCheck),
   ]
   if (backend === 'local') {
-    checks.push(await attempt('runtime directory', runtimeDirectoryCheck))
-    checks.push(await attempt('local hypervisor', hypervisorCheck))
+    const directory = await attempt('runtime directory', runtimeDirectoryCheck)
+    checks.push(directory)
+    // Nothing can run where nothing can be: one finding, not two.
+    if (directory.state === 'ok') checks.push(await attempt('local hypervisor', hypervisorCheck))
   }
   checks.push(...xenChecks(backend === 'xen'))
   checks.push(await attempt('channel', channelCheck))

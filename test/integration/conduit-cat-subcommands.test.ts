@@ -106,6 +106,17 @@ describe("conduit-cat's subcommands", () => {
     expect(started.output).to.contain('the xen backend does not work here')
   })
 
+  it('doctor names what is wrong with the runtime directory, and looks for no hypervisor there', async () => {
+    const started = cats.start(['doctor', '--json'], { env: { CONDUIT_RUNTIME_DIR: '/dev/null' } })
+    expect(await started.ended).to.equal(1)
+    const { works, checks } = JSON.parse(started.output)
+    const failed = checks.filter(({ state }: { state: string }) => state === 'fail')
+    expect(works).to.equal(false)
+    expect(failed.map(({ name }: { name: string }) => name)).to.deep.equal(['runtime directory', 'channel'])
+    expect(failed[0].text).to.contain('/dev/null is not a folder')
+    expect(failed[0].fix).to.be.a('string')
+  })
+
   it('demo moves a file between two processes, shows the flow, and leaves nothing', async () => {
     const text = await outputOf(['demo', '--size', '16M'], { env: { TMPDIR: world.directory } })
     expect(text).to.match(/^ +backup +\d+ +1$/m)

@@ -31,7 +31,7 @@ export class CatProcess {
     const { stdin = 'pipe', stdout = 'pipe', env = {}, unread = false } = options
     this.child = spawn(process.execPath, [CONDUIT_CAT, ...args], {
       stdio: [stdin, stdout, 'pipe'],
-      env: { ...process.env, CONDUIT_BACKEND: '', ...env, CONDUIT_RUNTIME_DIR: directory },
+      env: { ...process.env, CONDUIT_BACKEND: '', CONDUIT_RUNTIME_DIR: directory, ...env },
     })
     this.child.stdin?.on('error', () => undefined)
     if (!unread) this.child.stdout?.on('data', (chunk: Buffer) => this.#stdout.push(chunk))
