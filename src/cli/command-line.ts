@@ -9,6 +9,8 @@ import { EXIT, exitStatus, failureLine } from './exit-status.js'
 import { EXAMPLES, NOTES } from './help-text.js'
 import { address, ringBytes, secondsAsMillis, spinMicros } from './option-values.js'
 import { addSubcommands } from './subcommands.js'
+import { summarize } from './summary.js'
+import { Traffic } from './traffic.js'
 import { UsageError } from './usage-error.js'
 
 interface RootOptions {
@@ -31,14 +33,16 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   const done = (exitStatus: number): void => {
     status = exitStatus
   }
+  const program = buildProgram(done)
   try {
-    await buildProgram(done).parseAsync(args, { from: 'user' })
+    await program.parseAsync(args, { from: 'user' })
     return status
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.OK
     const failure = error instanceof CommanderError ? usageOf(error) : error
     const line = failureLine(failure)
-    if (line !== undefined) process.stderr.write(`conduit-cat: ${line}\n`)
+    if (asksForSummary(program, args)) process.stderr.write(`${usageSummary(program, failure)}\n`)
+    else if (line !== undefined) process.stderr.write(`conduit-cat: ${line}\n`)
     return exitStatus(failure)
   }
 }
@@ -119,6 +123,17 @@ function checkBackend(): void {
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
+}
+
+/** `--json` of the relay, not of a subcommand. Not the parsed options: what is wrong may stand before it. */
+const asksForSummary = (program: Command, args: readonly string[]): boolean =>
+  args.includes('--json') && !program.commands.some((command) => args.includes(command.name()))
+
+function usageSummary(program: Command, failure: unknown): string {
+  const role = program.opts<RootOptions>().listen ? 'listen' : 'connect'
+  return JSON.stringify(
+    summarize(new Traffic(), { name: null, role, seconds: 0, exitCode: exitStatus(failure), failure }),
+  )
 }
 
 /** commander's own words, in one line of ours. */

@@ -52,6 +52,7 @@ export interface FailureParts {
 export function failureParts(error: unknown): FailureParts {
   const message = oneLine(messageOf(error))
   if (error instanceof ConduitError) return { code: error.code, message, hint: error.hint }
+  if (error instanceof UsageError) return { code: 'EINVAL', message, hint: 'see conduit-cat --help' }
   const { code } = error as NodeJS.ErrnoException
   return { code: typeof code === 'string' ? code : 'SYSTEM', message, hint: undefined }
 }

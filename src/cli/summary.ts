@@ -1,9 +1,10 @@
 // The one object that --json writes to stderr at the end.
-import { failureParts, Interrupted } from './exit-status.js'
+import { EXIT, failureParts, Interrupted } from './exit-status.js'
 import type { Traffic } from './traffic.js'
 
 export interface Summary {
-  readonly name: string
+  /** Null where the command line did not make it that far. */
+  readonly name: string | null
   readonly role: 'listen' | 'connect'
   readonly connections: number
   /** Of the peer that came last; null when none did. */
@@ -22,7 +23,7 @@ export interface Summary {
 }
 
 export interface SummaryParts {
-  readonly name: string
+  readonly name: string | null
   readonly role: 'listen' | 'connect'
   readonly seconds: number
   readonly exitCode: number
@@ -31,7 +32,7 @@ export interface SummaryParts {
 
 export function summarize(traffic: Traffic, { name, role, seconds, exitCode, failure }: SummaryParts): Summary {
   const interrupted = failure instanceof Interrupted
-  const failed = failure !== undefined && !interrupted && exitCode === 1
+  const failed = failure !== undefined && (exitCode === EXIT.FAILED || exitCode === EXIT.USAGE)
   const { code, message, hint } = failureParts(failure ?? '')
   return {
     name,

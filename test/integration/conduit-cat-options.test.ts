@@ -17,6 +17,11 @@ describe("conduit-cat's options", () => {
     await world.close()
   })
 
+  async function outcome(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const started = cats.start(args, { stdin: 'ignore', env })
+    return { ended: await started.ended, complaints: started.complaints }
+  }
+
   it('-e runs a command on the connection and tells it who is there', async () => {
     const listener = await cats.listen(['-l', 'web', '-e', 'echo "$CONDUIT_NAME $CONDUIT_PEER_DOMID"; cat'], {
       stdin: 'ignore',
@@ -60,6 +65,17 @@ describe("conduit-cat's options", () => {
     expect(listener.child.exitCode).to.equal(null)
   })
 
+  it('-e costs the connection and its line, not the listener with -k, when the command cannot be started', async () => {
+    const listener = await cats.listen(['-kl', 'web', '-e', 'cat'], { stdin: 'ignore', env: { PATH: world.directory } })
+    for (let times = 1; times <= 2; times++) {
+      const client = cats.start(['web'])
+      expect(await client.ended).to.equal(1)
+      expect(client.complaints).to.match(/^conduit-cat: ECONNRESET: [^\n]+\n$/)
+    }
+    await listener.says(/(SYSTEM: run a command: spawn sh ENOENT.*){2}/s)
+    expect(listener.child.exitCode).to.equal(null)
+  })
+
   it('-z connects and sends nothing; -v says how long it took', async () => {
     const listener = await cats.listen(['-l', 'web'], { stdin: 'ignore' })
     const client = cats.start(['-zv', 'web'])
@@ -91,6 +107,25 @@ describe("conduit-cat's options", () => {
     expect({ exitCode, bytesIn, peerDomid }).to.deep.equal({ exitCode: 1, bytesIn: 0, peerDomid: null })
     expect(error.code).to.equal('ENOENT')
     expect(error.hint).to.be.a('string')
+  })
+
+  it('--json is one object on stderr whatever went wrong, wrong usage too', async () => {
+    const cases: [number, string, readonly string[], NodeJS.ProcessEnv?][] = [
+      [1, 'ENOENT', ['-z', 'nobody']],
+      [1, 'ETIMEDOUT', ['--wait', '-w', '0.1', 'nobody']],
+      [1, 'RUNTIME_DIR', ['-l', 'web'], { CONDUIT_RUNTIME_DIR: '/proc/nowhere' }],
+      [1, 'SUBSTRATE_UNAVAILABLE', ['web'], { CONDUIT_BACKEND: 'xen' }],
+      [2, 'EINVAL', ['web'], { CONDUIT_BACKEND: 'kvm' }],
+      [2, 'EINVAL', ['A b']],
+      [2, 'EINVAL', ['-w', 'soon', 'web']],
+      [2, 'EINVAL', []],
+    ]
+    for (const [status, code, args, env] of cases) {
+      const { ended, complaints } = await outcome(['--json', ...args], env)
+      const { exitCode, error } = JSON.parse(complaints)
+      expect([ended, exitCode, error.code], args.join(' ')).to.deep.equal([status, status, code])
+      expect(error.message).to.be.a('string')
+    }
   })
 
   it('--meter shows rates, wake-ups and ring fill in plain lines where stderr is no terminal', async () => {
