@@ -14,7 +14,7 @@ export interface InspectOptions {
 /** @returns what goes to stdout. @throws ConduitError as connect(); the signal's reason */
 export async function inspect({ address, json, waitMs, ringBytes }: InspectOptions): Promise<string> {
   const signal = catchInterruption()
-  await using conduit = await openEnvironment({ signal })
+  await using conduit = await openEnvironment({ signal, attachTimeoutMs: waitMs })
   const socket = await conduit.connect(address, { signal, timeoutMs: waitMs, ringBytes, pauseOnConnect: true })
   const channel = socket.channel
   if (channel === undefined) throw new TypeError('a connected socket has a channel')

@@ -28,7 +28,7 @@ const DEFAULT_WAIT_MS = 10_000
  */
 export async function ping(options: PingOptions, print: (line: string) => void): Promise<void> {
   const signal = catchInterruption()
-  await using conduit = await openEnvironment({ signal })
+  await using conduit = await openEnvironment({ signal, attachTimeoutMs: options.waitMs })
   const samples: number[] = []
   const measure = async (round: Round): Promise<void> => {
     while (samples.length < options.count) {

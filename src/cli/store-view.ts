@@ -6,7 +6,7 @@ import { untilAborted } from '../conduit/deadline.js'
 import { listFlows, listUnlisted } from '../conduit/flows.js'
 import { listNames } from '../conduit/names.js'
 import { ConduitError, type Flow, isConduitError, type NameEntry, type UnlistedFlows } from '../index.js'
-import { runtimeDirectory } from '../substrate/local/runtime-dir.js'
+import { hasRuntimeDirectory, runtimeDirectory } from '../substrate/local/runtime-dir.js'
 import { selectBackend } from '../substrate/select.js'
 import { XenstoreClient } from '../xenstore/client.js'
 import { unixSocketTransport } from '../xenstore/unix-socket-transport.js'
@@ -24,8 +24,12 @@ const LOOK_TIMEOUT_MS = 3000
 
 const NOBODY: StoreView = { names: [], flows: [], unlisted: [] }
 
-/** A connection to the local store, or undefined when no hypervisor runs. Close it. */
+/**
+ * A connection to the local store, or undefined when no hypervisor runs. Close it.
+ * @throws ConduitError RUNTIME_DIR: a store that another user put there would be believed
+ */
 export async function openLocalStore(directory: string = runtimeDirectory()): Promise<XenstoreClient | undefined> {
+  if (!hasRuntimeDirectory(directory)) return undefined
   const open = unixSocketTransport(join(directory, XENSTORE_SOCKET_NAME))
   try {
     const opened = XenstoreClient.open(open, { reconnect: false })
@@ -36,7 +40,7 @@ export async function openLocalStore(directory: string = runtimeDirectory()): Pr
   }
 }
 
-/** @throws ConduitError SUBSTRATE_UNAVAILABLE, EACCES, EINVAL, XENSTORE_DISCONNECTED */
+/** @throws ConduitError SUBSTRATE_UNAVAILABLE, RUNTIME_DIR, EACCES, EINVAL, XENSTORE_DISCONNECTED */
 export async function viewStore(): Promise<StoreView> {
   if (selectBackend() !== 'local') {
     throw new ConduitError('SUBSTRATE_UNAVAILABLE', 'the xen backend is not part of this version', {

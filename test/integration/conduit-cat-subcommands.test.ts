@@ -1,5 +1,5 @@
 // conduit-cat's subcommands, as real processes: ls, ping, inspect, doctor, demo, and its help.
-import { readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { CatProcesses, type CatProcessOptions } from '../support/cat-process.js'
 import { type LocalWorld, localWorld } from '../support/local-world.js'
@@ -26,6 +26,14 @@ describe("conduit-cat's subcommands", () => {
     expect(await outputOf(['ls'])).to.match(/^NAME +DOMID +FLOWS\n\nFLOW +NAME/)
     expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({ names: [], flows: [], unlisted: [] })
     expect(world.hypervisors()).to.deep.equal([])
+  })
+
+  it('ls believes no store in a folder that is not this user’s alone', async () => {
+    chmodSync(world.directory, 0o777)
+    const started = cats.start(['ls'], { stdin: 'ignore' })
+    expect(await started.ended).to.equal(1)
+    expect(started.complaints).to.match(/^conduit-cat: RUNTIME_DIR: [^\n]+0700[^\n]*\n$/)
+    chmodSync(world.directory, 0o700)
   })
 
   it('ls shows names, domids and flows of other processes', async () => {
@@ -118,10 +126,10 @@ describe("conduit-cat's subcommands", () => {
   })
 
   it('demo moves a file between two processes, shows the flow, and leaves nothing', async () => {
-    const text = await outputOf(['demo', '--size', '16M'], { env: { TMPDIR: world.directory } })
+    const text = await outputOf(['demo', '--size', '128M'], { env: { TMPDIR: world.directory } })
     expect(text).to.match(/^ +backup +\d+ +1$/m)
     expect(text).to.match(/left +client->server +18 +256 KiB +\d+ +\d+ +262144 +100%/)
-    expect(text).to.match(/16 MiB in [\d.]+ s.*\/s/)
+    expect(text).to.match(/128 MiB in [\d.]+ s.*\/s/)
     expect(text).to.contain('every byte has arrived')
     const [sent, received] = [...text.matchAll(/SHA-256 ([0-9a-f]{64})/g)].map(([, hash]) => hash)
     expect(sent).to.equal(received)

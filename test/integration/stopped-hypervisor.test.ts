@@ -50,12 +50,18 @@ describe('a stopped local hypervisor', () => {
     expect(aborted).to.equal(signal.reason)
   })
 
-  it('ends conduit-cat -w and ls with status 1 and one line', async () => {
-    for (const args of [['-w', '1', 'nobody'], ['ls']]) {
-      const { code, stderr } = await cat(...args)
+  it('keeps conduit-cat, ping and inspect no longer than -w says', async () => {
+    for (const args of [['nobody'], ['ping', 'nobody', '-c', '1'], ['inspect', 'nobody']]) {
+      const { code, stderr } = await cat(...args, '-w', '1')
       expect(code, stderr).to.equal(1)
-      expect(stderr).to.match(/^conduit-cat: (SUBSTRATE_UNAVAILABLE|ETIMEDOUT): .*\n$/)
+      expect(stderr).to.match(/^conduit-cat: (SUBSTRATE_UNAVAILABLE|ETIMEDOUT): .*waited 1000 ms.*\n$/)
     }
+  })
+
+  it('ends ls with status 1 and one line', async () => {
+    const { code, stderr } = await cat('ls')
+    expect(code, stderr).to.equal(1)
+    expect(stderr).to.match(/^conduit-cat: ETIMEDOUT: .*\n$/)
   })
 })
 

@@ -90,10 +90,15 @@ export class Attachment {
     for (;;) {
       const fd = await reachHypervisor(directory, entry, { timeoutMs: deadline - performance.now(), signal })
       const client = this.#converse(fd)
-      const answer = await introduce(client, wanted, { limitMs: deadline - performance.now(), signal, directory })
+      const answer = await introduce(client, wanted, {
+        limitMs: deadline - performance.now(),
+        timeoutMs,
+        signal,
+        directory,
+      })
       if (answer === undefined || client.closed) {
         // It was leaving as we came: start the next one.
-        if (performance.now() > deadline) throw unanswered(directory)
+        if (performance.now() > deadline) throw unanswered(directory, timeoutMs)
         await pauseBeforeRetry()
         continue
       }

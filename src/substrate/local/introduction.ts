@@ -5,9 +5,11 @@ import { ConduitError } from '../../errors.js'
 import type { Answer, ControlClient } from './control-client.js'
 
 export interface IntroductionLimit {
+  /** What is left of it. */
   readonly limitMs: number
+  /** The whole time allowed, and the directory: for the error's text. */
+  readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
-  /** For the error's text. */
   readonly directory: string
 }
 
@@ -19,12 +21,12 @@ export interface IntroductionLimit {
 export async function introduce(
   client: ControlClient,
   wanted: number,
-  { limitMs, signal, directory }: IntroductionLimit,
+  { limitMs, timeoutMs, signal, directory }: IntroductionLimit,
 ): Promise<Answer | undefined> {
   let stop = (): void => {}
   const givenUp = new Promise<never>((_, reject) => {
     const onAbort = (): void => reject(signal?.reason)
-    const timer = setTimeout(() => reject(unanswered(directory)), Math.max(0, limitMs))
+    const timer = setTimeout(() => reject(unanswered(directory, timeoutMs)), Math.max(0, limitMs))
     signal?.addEventListener('abort', onAbort)
     stop = () => {
       clearTimeout(timer)
@@ -35,15 +37,16 @@ export async function introduce(
     return await Promise.race([client.request(ControlType.ATTACH, [CONTROL_VERSION, wanted]), givenUp])
   } catch (error) {
     if (client.closed) return undefined
-    client.close(unanswered(directory))
+    client.close(unanswered(directory, timeoutMs))
     throw error
   } finally {
     stop()
   }
 }
 
-export function unanswered(directory: string): ConduitError {
-  return new ConduitError('SUBSTRATE_UNAVAILABLE', `the local hypervisor in ${directory} does not answer`, {
+export function unanswered(directory: string, timeoutMs: number): ConduitError {
+  const message = `the local hypervisor in ${directory} does not answer: waited ${timeoutMs} ms`
+  return new ConduitError('SUBSTRATE_UNAVAILABLE', message, {
     endpoint: directory,
     hint: 'it is stopped or hangs: continue or end that process, or set CONDUIT_RUNTIME_DIR',
   })

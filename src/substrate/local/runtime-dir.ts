@@ -67,28 +67,58 @@ function makeFolder(path: string): boolean {
  * @throws ConduitError RUNTIME_DIR
  */
 export function prepareRuntimeDirectory(directory: string): string {
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new ConduitError('RUNTIME_DIR', `runtime directory ${directory} ${why}`, {
-      hint: HINT,
-      endpoint: directory,
-      cause,
-    })
-  }
-  if (!isAbsolute(directory)) refuse('is not an absolute path')
-  const longest = Buffer.byteLength(join(directory, CONTROL_SOCKET_NAME))
-  if (longest > MAX_SOCKET_PATH_BYTES) {
-    refuse(`is too long: a socket in it needs ${longest} bytes, ${MAX_SOCKET_PATH_BYTES} are allowed`)
-  }
-  let status: Stats
+  checkPath(directory)
   try {
     if (makeFolder(directory)) chmodSync(directory, 0o700)
-    // lstat: a symbolic link in /tmp may be another user's.
-    status = lstatSync(directory)
   } catch (cause) {
-    return refuse(`cannot be made: ${(cause as Error).message}`, cause)
+    refuse(directory, `cannot be made: ${(cause as Error).message}`, cause)
   }
-  if (!status.isDirectory()) refuse('is not a folder')
-  if (status.uid !== process.getuid!()) refuse(otherOwner(status.uid))
-  if ((status.mode & 0o077) !== 0) refuse(`has mode ${(status.mode & 0o777).toString(8)}: others could reach it`)
+  checkFolder(directory)
   return directory
+}
+
+/**
+ * For who only looks: false where there is no such folder.
+ * @throws ConduitError RUNTIME_DIR when it is not this user's alone
+ */
+export function hasRuntimeDirectory(directory: string): boolean {
+  checkPath(directory)
+  return checkFolder(directory)
+}
+
+function checkPath(directory: string): void {
+  if (!isAbsolute(directory)) refuse(directory, 'is not an absolute path')
+  const longest = Buffer.byteLength(join(directory, CONTROL_SOCKET_NAME))
+  if (longest > MAX_SOCKET_PATH_BYTES) {
+    refuse(directory, `is too long: a socket in it needs ${longest} bytes, ${MAX_SOCKET_PATH_BYTES} are allowed`)
+  }
+}
+
+function checkFolder(directory: string): boolean {
+  const status = look(directory)
+  if (status === undefined) return false
+  if (!status.isDirectory()) refuse(directory, 'is not a folder')
+  if (status.uid !== process.getuid!()) refuse(directory, otherOwner(status.uid))
+  if ((status.mode & 0o077) !== 0) {
+    refuse(directory, `has mode ${(status.mode & 0o777).toString(8)}: others could reach it`)
+  }
+  return true
+}
+
+function look(directory: string): Stats | undefined {
+  try {
+    // lstat: a symbolic link in /tmp may be another user's.
+    return lstatSync(directory)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    return code === 'ENOENT' ? undefined : refuse(directory, `cannot be looked at: ${message}`, cause)
+  }
+}
+
+function refuse(directory: string, why: string, cause?: unknown): never {
+  throw new ConduitError('RUNTIME_DIR', `runtime directory ${directory} ${why}`, {
+    hint: HINT,
+    endpoint: directory,
+    cause,
+  })
 }
