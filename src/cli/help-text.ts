@@ -4,7 +4,7 @@ export const EXAMPLES = `Examples:
   conduit-cat -l hello                    take one connection under the name "hello"
   conduit-cat hello                       talk to it: stdin goes there, what comes goes to stdout
   conduit-cat -l backup > disk.img        receive a file ...
-  conduit-cat backup < disk.img           ... and send it
+  conduit-cat backup < disk.img           ... and send it (--ring 1M is faster for large ones)
   conduit-cat -kl time -e date            run a command for each connection
   conduit-cat --wait -w 30 time           wait up to 30 s for the name to appear
   conduit-cat -zv time                    only see whether somebody answers, and how fast
