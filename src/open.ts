@@ -6,6 +6,7 @@ import {
   addressOf,
   CONNECT_TIMEOUT_MS,
   type ConnectOptions,
+  checkBehaviour,
   type MessageConnectOptions,
   type StreamConnectOptions,
 } from './conduit/connect-options.js'
@@ -76,6 +77,7 @@ export async function connect(
   options: ConnectOptions = {},
 ): Promise<ConduitSocket | ConduitMessageSocket> {
   addressOf(address)
+  checkBehaviour(options)
   options.signal?.throwIfAborted()
   const leased = shared.acquire()
   const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS

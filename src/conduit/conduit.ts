@@ -12,6 +12,7 @@ import { type Clock, systemClock } from './clock.js'
 import {
   addressOf,
   type ConnectOptions,
+  checkBehaviour,
   checkNumber,
   checkSizes,
   type MessageConnectOptions,
@@ -135,7 +136,9 @@ export class Conduit {
   connect(address: string, options?: StreamConnectOptions): Promise<ConduitSocket>
   connect(address: string, options?: ConnectOptions): Promise<ConduitSocket | ConduitMessageSocket>
   async connect(address: string, options: ConnectOptions = {}): Promise<ConduitSocket | ConduitMessageSocket> {
-    const opened = await this.dial(addressOf(address), options)
+    const target = addressOf(address)
+    checkBehaviour(options)
+    const opened = await this.dial(target, options)
     const { signal: _signal, ...behaviour } = options
     const identity = { ...behaviour, ...opened.identity }
     const socket =

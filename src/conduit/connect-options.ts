@@ -11,8 +11,8 @@ import {
   RING_BYTES_MIN,
 } from '../../protocol/conduit.js'
 import { ConduitError } from '../errors.js'
-import type { ConduitMessageSocketOptions } from '../vchan/message-socket.js'
-import type { ConduitSocketOptions } from '../vchan/socket.js'
+import { type ConduitMessageSocketOptions, checkMessageOptions } from '../vchan/message-socket.js'
+import { type ConduitSocketOptions, checkSocketOptions } from '../vchan/socket.js'
 
 interface RendezvousOptions {
   /** Rejects, or destroys the socket, with the signal's reason. */
@@ -104,4 +104,14 @@ export function checkNumber(what: string, value: unknown, min: number, max: numb
   if (value === undefined) return
   if (typeof value !== 'number') throw new TypeError(`${what} is a number, not ${typeof value}`)
   if (!(value >= min && value <= max)) throw new RangeError(`${what} is ${min} to ${max}, not ${value}`)
+}
+
+/**
+ * Everything about the socket that is to be, before anything is opened for it.
+ * @throws TypeError, RangeError
+ */
+export function checkBehaviour(options: ConnectOptions): void {
+  checkNumber('timeoutMs', options.timeoutMs, 0, TIMEOUT_MS_MAX)
+  if (checkMode(options.mode) === 'message') checkMessageOptions(options as MessageConnectOptions)
+  else checkSocketOptions(options as StreamConnectOptions)
 }

@@ -3,6 +3,8 @@
 import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import { type Address, type ConduitLayout, type ConduitMode, formatAddress } from '../../protocol/conduit.js'
 import { ConduitError, isConduitError } from '../errors.js'
+import { checkMessageOptions } from '../vchan/message-socket.js'
+import { checkSocketOptions } from '../vchan/socket.js'
 import { addressOf, checkLayout, checkMode, checkNumber, checkSizes } from './connect-options.js'
 import type { ConduitContext } from './context.js'
 import { startDeadline } from './deadline.js'
@@ -49,6 +51,8 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     checkSizes(options)
     checkNumber('maxConnections', options.maxConnections, 0, Number.POSITIVE_INFINITY)
     this.#mode = checkMode(options.mode)
+    if (this.#mode === 'message') checkMessageOptions(options)
+    else checkSocketOptions(options)
     this.#layout = checkLayout(options)
     this.#acquire = acquire
     this.#options = options

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import { ConduitError } from '../errors.js'
 import type { VchanChannel } from './channel.js'
 import type { ChannelCounters } from './channel-counters.js'
+import { checkBytes } from './check-bytes.js'
 import { MessageReader, MessageWriter, tooLarge } from './message-framing.js'
 import { MessageQueue } from './message-queue.js'
 import { MessageReceivers } from './message-receivers.js'
@@ -87,6 +88,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
   /** For connect() and servers. @internal */
   constructor(channel: VchanChannel, options: ConduitMessageSocketOptions = {}) {
     super()
+    checkMessageOptions(options)
     this.#channel = channel
     this.maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES
     this.name = options.name
@@ -137,10 +139,10 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
   /**
    * Queue a message. A large one is sent from where it is: leave its bytes alone until `drain`. False: wait for
    * `drain`, or go on and let it queue. On a connection that is gone it does nothing: `close` has told, or will.
-   * @throws ConduitError EMSGSIZE before anything is written; EPIPE after `end()`
+   * @throws TypeError when it is neither bytes nor text; ConduitError EMSGSIZE before anything is written; EPIPE after `end()`
    */
   send(message: Uint8Array | string): boolean {
-    const bytes = typeof message === 'string' ? Buffer.from(message) : message
+    const bytes = bytesOf(message)
     if (bytes.length > this.maxMessageBytes) throw tooLarge(bytes.length, this.maxMessageBytes, 'a')
     if (this.#ending) throw brokenPipe(this.#channel.peer, 'this side has ended')
     if (this.destroyed) return false
@@ -161,7 +163,7 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
 
   /** {@link send} for each of `messages`; nothing is sent when one of them is too large. */
   sendMany(messages: Iterable<Uint8Array | string>): boolean {
-    const all = Array.from(messages, (message) => (typeof message === 'string' ? Buffer.from(message) : message))
+    const all = Array.from(messages, bytesOf)
     const large = all.find((message) => message.length > this.maxMessageBytes)
     if (large !== undefined) throw tooLarge(large.length, this.maxMessageBytes, 'a')
     let room = !this.#needsDrain
@@ -408,4 +410,23 @@ export class ConduitMessageSocket extends EventEmitter<ConduitMessageSocketEvent
     if (message !== undefined && this.#peerEnded && this.#queue.length === 0) queueMicrotask(() => this.#announceEnd())
     return message
   }
+}
+
+/** @throws TypeError: what is written as something else than it says would be lost in silence */
+function bytesOf(message: unknown): Uint8Array {
+  if (typeof message === 'string') return Buffer.from(message)
+  if (message instanceof Uint8Array) return message
+  const what = (message as object | null | undefined)?.constructor?.name ?? String(message)
+  throw new TypeError(`a message is a Uint8Array or a string, not ${what}`)
+}
+
+/**
+ * For who has to know before there is a channel.
+ * @throws TypeError, RangeError
+ */
+export function checkMessageOptions(
+  options: Pick<ConduitMessageSocketOptions, 'maxMessageBytes' | 'highWaterMark'>,
+): void {
+  checkBytes('maxMessageBytes', options.maxMessageBytes)
+  checkBytes('highWaterMark', options.highWaterMark)
 }

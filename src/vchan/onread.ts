@@ -17,7 +17,9 @@ const BAD_TARGET = 'onread.buffer is a Uint8Array of at least one byte, or retur
 const isTarget = (value: unknown): value is Uint8Array => value instanceof Uint8Array && value.length > 0
 
 /** @throws TypeError */
-export function checkOnread({ buffer, callback }: OnReadOptions): void {
+export function checkOnread(onread: OnReadOptions): void {
+  if (typeof onread !== 'object' || onread === null) throw new TypeError('onread is { buffer, callback }')
+  const { buffer, callback } = onread
   if (typeof buffer !== 'function' && !isTarget(buffer)) throw new TypeError(BAD_TARGET)
   if (typeof callback !== 'function') throw new TypeError('onread.callback is a function')
 }

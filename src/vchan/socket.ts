@@ -3,6 +3,7 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel'
 import { addAbortSignal, type DuplexOptions } from 'node:stream'
 import type { VchanChannel } from './channel.js'
+import { checkBytes } from './check-bytes.js'
 import { NetFace, type SocketIdentity } from './net-face.js'
 import { checkOnread, nextTarget, type OnReadOptions } from './onread.js'
 import { ParkedWrites } from './parked-writes.js'
@@ -59,8 +60,8 @@ export class ConduitSocket extends NetFace {
    * then emits `connect`. @internal
    */
   constructor(channel: VchanChannel | Promise<VchanChannel>, options: ConduitSocketOptions = {}) {
+    checkSocketOptions(options)
     super(duplexOptions(options), options)
-    if (options.onread !== undefined) checkOnread(options.onread)
     this.#onread = options.onread
     this.#startPaused = options.pauseOnConnect === true
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
@@ -276,8 +277,8 @@ export class ConduitSocket extends NetFace {
     if (channel.inbound === 'reset') this.#endWith(peerGone(channel.peer))
     else {
       this.push(null)
-      // As in node:net: with onread nobody reads, and the end must come all the same.
-      if (this.#onread !== undefined) this.read(0)
+      // As in node:net: where nobody reads, or onread does, the end must come all the same.
+      this.read(0)
     }
   }
 
@@ -352,6 +353,18 @@ export class ConduitSocket extends NetFace {
     this.#finalCallback = undefined
     callback(lost)
   }
+}
+
+/**
+ * For who has to know before there is a channel.
+ * @throws TypeError, RangeError
+ */
+export function checkSocketOptions({
+  onread,
+  highWaterMark,
+}: Pick<ConduitSocketOptions, 'onread' | 'highWaterMark'>): void {
+  if (onread !== undefined) checkOnread(onread)
+  checkBytes('highWaterMark', highWaterMark)
 }
 
 function duplexOptions(options: ConduitSocketOptions): DuplexOptions {

@@ -161,15 +161,28 @@ export function describeRendezvous(title: string, startWorld: () => Promise<Cond
       })
 
       it('refuses options that cannot be at once', async () => {
-        await server.createServer(echo).listen('echo')
-        const wrong = [{ ringBytes: 1023 }, { ringBytes: 1 << 21 }, { timeoutMs: -1 }, { spinMicros: Number.NaN }]
-        for (const options of wrong) {
+        let connections = 0
+        const listening = server.createServer((socket) => {
+          socket.on('error', () => undefined)
+          connections++
+        })
+        await listening.listen('echo')
+        const sizes = [{ ringBytes: 1023 }, { ringBytes: 1 << 21 }, { timeoutMs: -1 }, { spinMicros: Number.NaN }]
+        const limits = [{ highWaterMark: -1 }, { mode: 'message', maxMessageBytes: Number.NaN }, { timeoutMs: 2 ** 40 }]
+        for (const options of [...sizes, ...limits] as object[]) {
           expect(await client.connect('echo', options).catch((error: unknown) => error)).to.be.instanceOf(RangeError)
         }
-        for (const options of [{ mode: 'tcp' }, { ringBytes: '4096' }] as object[]) {
+        const shapes = [{ mode: 'tcp' }, { ringBytes: '4096' }, { onread: {} }, { onread: 5 }, { highWaterMark: '1' }]
+        for (const options of shapes as object[]) {
           expect(await client.connect('echo', options).catch((error: unknown) => error)).to.be.instanceOf(TypeError)
         }
         expect(await client.connect(7 as never).catch((error: unknown) => error)).to.be.instanceOf(TypeError)
+        // And nothing was opened for any of them.
+        const good = await client.connect('echo')
+        good.on('error', () => undefined)
+        await eventually(() => connections > 0)
+        expect(connections).to.equal(1)
+        good.destroy()
       })
 
       it('refuses an address that cannot be one with a code and a hint, and the process lives on', async () => {

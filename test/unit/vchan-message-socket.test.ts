@@ -57,6 +57,35 @@ describe('ConduitMessageSocket', () => {
     await done()
   })
 
+  it('takes bytes and text, and nothing that would be written as something else', async () => {
+    const { server, client, done } = await messagePair()
+    const others = [
+      5,
+      {},
+      [1, 2],
+      null,
+      undefined,
+      new ArrayBuffer(4),
+      new DataView(new ArrayBuffer(4)),
+      Uint16Array.of(300),
+    ]
+    for (const other of others) {
+      expect(() => client.send(other as never), String(other)).to.throw(TypeError, 'a message is')
+      expect(() => client.sendMany(['first', other as never]), String(other)).to.throw(TypeError)
+    }
+    client.send('after')
+    expect(String(await server.receive())).to.equal('after')
+    await done()
+  })
+
+  it('takes limits that are numbers of bytes', async () => {
+    const { client, done } = await messagePair()
+    for (const maxMessageBytes of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => new ConduitMessageSocket(client.channel, { maxMessageBytes })).to.throw(RangeError)
+    }
+    await done()
+  })
+
   it('refuses a message over the limit before anything is written', async () => {
     const { server, client, done } = await messagePair({}, { maxMessageBytes: 10 })
     expect(() => client.send(pattern(11)))

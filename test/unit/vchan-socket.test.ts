@@ -253,15 +253,32 @@ describe('ConduitSocket', () => {
     hypervisor.assertClean()
   })
 
+  for (const [who, listen] of [
+    ['nobody', () => {}],
+    ['a reader that is paused', (socket: ConduitSocket) => void socket.on('data', () => {}).pause()],
+  ] as const) {
+    it(`I8: the end of a peer that wrote nothing closes a socket that ${who} reads, as in node:net`, async () => {
+      const { server, client, hypervisor } = await socketPair()
+      listen(server)
+      server.end('hi')
+      const closed = Promise.all([once(server, 'close'), once(client, 'close')])
+      client.end()
+      expect((await collect(client)).toString()).to.equal('hi')
+      expect(await closed).to.deep.equal([[false], [false]])
+      hypervisor.assertClean()
+    })
+  }
+
   it('a peer that ends and closes without reading what was sent is EPIPE', async () => {
     const { server, client, hypervisor } = await socketPair({}, { allowHalfOpen: true })
     server.pause()
     client.write('unread')
+    const ended = once(client, 'end')
     server.end()
     await once(server, 'finish')
     server.destroy()
     client.resume()
-    await once(client, 'end')
+    await ended
     const failed = once(client, 'error')
     client.end()
     const [error] = await failed
