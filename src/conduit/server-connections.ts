@@ -69,6 +69,7 @@ export class ServerConnections {
   /** The sockets that nobody has taken so far: they are the caller's now. */
   takeUnclaimed(): ServerSocket[] {
     const sockets = [...this.#unclaimed]
+    for (const socket of sockets) socket.removeListener('error', nobodysError)
     this.#unclaimed.clear()
     return sockets
   }
@@ -88,13 +89,16 @@ export class ServerConnections {
   }
 
   #handOut(socket: ServerSocket): void {
-    if (this.#closing === 'at once') socket.destroy()
-    else if (this.#server.emit('connection', socket)) return
-    else if (this.#closing === 'gently') socket.destroy()
-    else this.#unclaimed.add(socket)
+    if (this.#closing !== 'at once' && this.#server.emit('connection', socket)) return
+    socket.on('error', nobodysError)
+    if (this.#closing === 'no') this.#unclaimed.add(socket)
+    else socket.destroy()
   }
 
   #checkEmpty(): void {
     if (this.busy === 0) this.#whenEmpty()
   }
 }
+
+/** A client that fails before anybody has its socket is no error of this program. */
+function nobodysError(): void {}

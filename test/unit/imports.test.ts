@@ -60,6 +60,11 @@ const RULES: readonly Rule[] = [
     text: 'conduit -> { vchan, xenstore, substrate.ts }',
   },
   {
+    from: 'src/memory-machine',
+    may: [...BELOW, 'src/conduit/', 'src/xenstore/', 'src/substrate/memory'],
+    text: 'memory-machine.ts composes conduit and the memory substrate: no native code',
+  },
+  {
     from: 'src/testing',
     may: [...BELOW, 'src/'],
     text: 'testing.ts re-exports',
