@@ -107,12 +107,10 @@ export function checkNumber(what: string, value: unknown, min: number, max: numb
 }
 
 /**
- * Everything that connect() and its like take, before anything is opened for it.
- * @throws TypeError, RangeError; ConduitError CONDUIT_NAME for a `localName`
+ * Everything about the socket that is to be, before anything is opened for it.
+ * @throws TypeError, RangeError
  */
-export function checkConnectOptions(options: ConnectOptions): void {
-  checkLayout(options)
-  checkSizes(options)
+export function checkBehaviour(options: ConnectOptions): void {
   checkNumber('timeoutMs', options.timeoutMs, 0, TIMEOUT_MS_MAX)
   if (checkMode(options.mode) === 'message') checkMessageOptions(options as MessageConnectOptions)
   else checkSocketOptions(options as StreamConnectOptions)
