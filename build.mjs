@@ -67,7 +67,9 @@ function buildWithNodeGyp() {
 }
 
 function compile() {
-  const inputs = ['protocol', 'src', 'test', 'bench', 'tsconfig.json', 'package.json'].map((name) => inRoot(name))
+  const inputs = ['protocol', 'src', 'test', 'bench', 'testbed', 'tsconfig.json', 'package.json'].map((name) =>
+    inRoot(name),
+  )
   if (newest(inRoot('dist', '.tsbuildinfo')) >= newest(...inputs)) return
   const require = createRequire(inRoot('package.json'))
   const script = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc')
