@@ -225,7 +225,12 @@ export class Registrar {
     const [kind, name] = [request.slice(0, separator) as MailboxRequest, request.slice(separator + 1)]
     if (!asked)
       return kind === 'register' ? this.#directory.withdraw(owner, name) : this.#directory.dismiss(owner, name)
-    await this.#store.write(`${root}/answer/${name}`, await this.#decide(owner, kind, name))
+    const answer = await this.#decide(owner, kind, name)
+    // Only while it is asked for: an answer that comes after the withdrawal, or the domain's death, would stay for ever.
+    await this.#store.transaction(async (transaction) => {
+      if (!(await this.#store.exists(`${root}/${request}`, { transaction }))) return
+      await this.#store.write(`${root}/answer/${name}`, answer, { transaction })
+    })
   }
 
   async #decide(owner: Domid, kind: MailboxRequest, name: string): Promise<string> {

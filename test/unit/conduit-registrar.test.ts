@@ -3,7 +3,9 @@ import { expect } from 'chai'
 import { domid } from '../../protocol/xen.js'
 import { ENTRIES_PER_CLIENT, NAMES_PER_DOMAIN } from '../../src/conduit/name-directory.js'
 import { Registrar } from '../../src/conduit/registrar.js'
+import { XenstoreClient } from '../../src/xenstore/client.js'
 import { eventually, turns } from '../support/eventually.js'
+import { holdUp } from '../support/hold-up.js'
 import { StoreWorld } from '../support/store-world.js'
 
 describe('registrar', () => {
@@ -239,6 +241,31 @@ describe('registrar', () => {
     }
     await turns()
     expect(await world.dom0.exists('/conduit/web/listen/7')).to.equal(true)
+  })
+
+  describe('an answer that comes too late', () => {
+    /** Start another registrar, and let `before` happen when its answer to domain 7 about `web` is on its way. */
+    async function registrarThatAnswersAfter(before: () => Promise<unknown>): Promise<void> {
+      await world.registrar.close()
+      const answered = holdUp(world.store.transport(domid(0)), '/local/domain/7/data/conduit/answer/web', before)
+      world.registrar = await Registrar.start(await XenstoreClient.open(async () => answered.transport))
+      await (await world.guest(3)).ask('register', 'web')
+      const client = await world.guest(7)
+      await client.store.write('data/conduit/want/web', '')
+      await answered.happened
+      // Everything the registrar had to do is done once it has answered somebody else.
+      await (await world.guest(4)).ask('register', 'mail')
+    }
+
+    it('is not written when the request was withdrawn in the meantime', async () => {
+      await registrarThatAnswersAfter(() => world.dom0.remove('/local/domain/7/data/conduit/want/web'))
+      expect(await world.dom0.exists('/local/domain/7/data/conduit/answer/web')).to.equal(false)
+    })
+
+    it('does not bring back the directory of a domain that died in the meantime', async () => {
+      await registrarThatAnswersAfter(async () => world.store.domainDied(domid(7)))
+      expect(await world.dom0.exists('/local/domain/7')).to.equal(false)
+    })
   })
 
   it('answers others while one domain floods its mailbox', async () => {
