@@ -6,7 +6,7 @@ import {
   addressOf,
   CONNECT_TIMEOUT_MS,
   type ConnectOptions,
-  checkBehaviour,
+  checkConnectOptions,
   type MessageConnectOptions,
   type StreamConnectOptions,
 } from './conduit/connect-options.js'
@@ -77,7 +77,7 @@ export async function connect(
   options: ConnectOptions = {},
 ): Promise<ConduitSocket | ConduitMessageSocket> {
   addressOf(address)
-  checkBehaviour(options)
+  checkConnectOptions(options)
   options.signal?.throwIfAborted()
   const leased = shared.acquire()
   const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS

@@ -12,7 +12,7 @@ import { type Clock, systemClock } from './clock.js'
 import {
   addressOf,
   type ConnectOptions,
-  checkBehaviour,
+  checkConnectOptions,
   checkNumber,
   checkSizes,
   type MessageConnectOptions,
@@ -137,7 +137,7 @@ export class Conduit {
   connect(address: string, options?: ConnectOptions): Promise<ConduitSocket | ConduitMessageSocket>
   async connect(address: string, options: ConnectOptions = {}): Promise<ConduitSocket | ConduitMessageSocket> {
     const target = addressOf(address)
-    checkBehaviour(options)
+    checkConnectOptions(options)
     const opened = await this.dial(target, options)
     const { signal: _signal, ...behaviour } = options
     const identity = { ...behaviour, ...opened.identity }

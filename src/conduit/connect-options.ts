@@ -107,10 +107,12 @@ export function checkNumber(what: string, value: unknown, min: number, max: numb
 }
 
 /**
- * Everything about the socket that is to be, before anything is opened for it.
- * @throws TypeError, RangeError
+ * Everything that connect() and its like take, before anything is opened for it.
+ * @throws TypeError, RangeError; ConduitError CONDUIT_NAME for a `localName`
  */
-export function checkBehaviour(options: ConnectOptions): void {
+export function checkConnectOptions(options: ConnectOptions): void {
+  checkLayout(options)
+  checkSizes(options)
   checkNumber('timeoutMs', options.timeoutMs, 0, TIMEOUT_MS_MAX)
   if (checkMode(options.mode) === 'message') checkMessageOptions(options as MessageConnectOptions)
   else checkSocketOptions(options as StreamConnectOptions)

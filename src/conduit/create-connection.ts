@@ -1,6 +1,6 @@
 // A socket at once, whose channel comes later: for callers such as http.Agent that cannot wait for a promise.
 import { ConduitSocket } from '../vchan/socket.js'
-import { addressOf, checkBehaviour, type StreamConnectOptions } from './connect-options.js'
+import { addressOf, checkConnectOptions, type StreamConnectOptions } from './connect-options.js'
 import { remoteOf } from './dialer.js'
 import type { ConduitLease } from './server-options.js'
 
@@ -18,7 +18,7 @@ export function createConnectionIn(
 ): ConduitSocket {
   const { address, signal, ...options }: ConnectionOptions = typeof given === 'string' ? { address: given } : given
   const target = addressOf(address)
-  checkBehaviour(options)
+  checkConnectOptions({ ...options, mode: 'stream' })
   const abandoned = new AbortController()
   const limit = signal === undefined ? abandoned.signal : AbortSignal.any([signal, abandoned.signal])
   const leased = acquire()

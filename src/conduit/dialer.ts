@@ -3,15 +3,7 @@ import { type Address, formatAddress } from '../../protocol/conduit.js'
 import { ConduitError } from '../errors.js'
 import type { VchanChannel } from '../vchan/channel.js'
 import type { SocketIdentity } from '../vchan/net-face.js'
-import {
-  CONNECT_TIMEOUT_MS,
-  type ConnectOptions,
-  checkLayout,
-  checkMode,
-  checkNumber,
-  checkSizes,
-  TIMEOUT_MS_MAX,
-} from './connect-options.js'
+import { CONNECT_TIMEOUT_MS, type ConnectOptions } from './connect-options.js'
 import type { Connector } from './connector.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { type Deadline, startDeadline } from './deadline.js'
@@ -39,12 +31,8 @@ export class Dialer {
     this.#flat = flat
   }
 
-  /** @throws TypeError, RangeError; ConduitError; the signal's reason. */
+  /** `options` have passed {@link checkConnectOptions}. @throws ConduitError; the signal's reason. */
   async dial(address: Address, options: ConnectOptions): Promise<DialedChannel> {
-    checkMode(options.mode)
-    checkLayout(options)
-    checkSizes(options)
-    checkNumber('timeoutMs', options.timeoutMs, 0, TIMEOUT_MS_MAX)
     const trace: ConnectTrace = { address: formatAddress(address), step: '' }
     return traceConnect(trace, () => this.#dialWithin(address, options, trace))
   }

@@ -177,6 +177,7 @@ export function describeRendezvous(title: string, startWorld: () => Promise<Cond
           expect(await client.connect('echo', options).catch((error: unknown) => error)).to.be.instanceOf(TypeError)
         }
         expect(await client.connect(7 as never).catch((error: unknown) => error)).to.be.instanceOf(TypeError)
+        expect(() => client.createConnection({ address: 'echo', ringBytes: 1023 })).to.throw(RangeError)
         // And nothing was opened for any of them.
         const good = await client.connect('echo')
         good.on('error', () => undefined)

@@ -2,13 +2,13 @@
 import { expect } from 'chai'
 import { domid } from '../../protocol/xen.js'
 import type { ConduitError } from '../../src/errors.js'
-import { native } from '../../src/native.js'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
 import { eventually } from '../support/eventually.js'
 import { LocalConduitWorld } from '../support/local-conduit-world.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { MemoryWorld } from '../support/memory-world.js'
 import { OcamlConduit } from '../support/ocaml-conduit.js'
+import { describeWithAddon } from '../support/with-addon.js'
 import { describeFlatLayout } from './flat-layout-suite.js'
 
 const FLAT = { layout: 'flat' } as const
@@ -103,14 +103,4 @@ describe('the flat layout among faults', () => {
   })
 })
 
-describe('with the addon', () => {
-  before(function () {
-    try {
-      native()
-    } catch {
-      // Without the addon there is no local substrate: npm run build makes it.
-      this.skip()
-    }
-  })
-  describeFlatLayout('the flat layout over local', () => LocalConduitWorld.start())
-})
+describeWithAddon(() => describeFlatLayout('the flat layout over local', () => LocalConduitWorld.start()))
