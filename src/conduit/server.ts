@@ -48,6 +48,7 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
   constructor(acquire: () => Promise<ConduitLease>, options: ServerOptions, listener?: ConnectionListener<never>) {
     // A listener that is async and loses its connection is no mistake of the program: see below.
     super({ captureRejections: true })
+    if (typeof options !== 'object') throw new TypeError(`options of a server are an object, not ${typeof options}`)
     checkSizes(options)
     checkNumber('maxConnections', options.maxConnections, 0, Number.POSITIVE_INFINITY)
     this.#mode = checkMode(options.mode)

@@ -269,6 +269,11 @@ export function describeRendezvous(title: string, startWorld: () => Promise<Cond
     })
 
     describe('listen', () => {
+      it('refuses options that are none', () => {
+        for (const options of [5, 'echo', true]) expect(() => server.createServer(options as never)).to.throw(TypeError)
+        expect(server.createServer(null as never).listening).to.equal(false)
+      })
+
       it('tells where it listens', async () => {
         const serving = server.createServer(echo)
         expect(serving.address()).to.equal(null)
