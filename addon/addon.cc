@@ -49,6 +49,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineEventfd(env, exports);
   DefineUnixSocket(env, exports);
   DefineFileLock(env, exports);
+  DefineDevice(env, exports);
+  DefineXenGrants(env, exports);
+  DefineXenEvents(env, exports);
   return exports;
 }
 

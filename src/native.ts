@@ -67,6 +67,28 @@ export interface Native {
   closeFd(fd: number): void
   /** Whoever takes the descriptor over closes it: the end of this environment does not. */
   releaseFd(fd: number): void
+  /** For reading and writing, non-blocking. */
+  deviceOpen(path: string): number
+  /** -1 when there is nothing yet. */
+  readBytes(fd: number, target: Uint8Array): number
+  /** -1 when nothing can be taken yet. */
+  writeBytes(fd: number, bytes: Uint8Array): number
+  /** Record references of a domain at gntdev. Returns the byte offset to map: only that asks the hypervisor. */
+  gntdevMap(fd: number, domid: number, grefs: Uint32Array): number
+  gntdevUnmap(fd: number, index: number, pages: number): void
+  /** Pages for a domain at gntalloc: the byte offset to map, then one reference a page. */
+  gntallocAllocate(fd: number, domid: number, pages: number, writable: boolean): [number, ...number[]]
+  gntallocRelease(fd: number, index: number, pages: number): void
+  /** Of gntdev or gntalloc: clear the byte at that offset and kick the port when its page is unmapped. */
+  setUnmapNotify(fd: number, index: number, port: number): void
+  /** A port that only this domain may bind. */
+  evtchnListen(fd: number, domid: number): number
+  evtchnBind(fd: number, domid: number, port: number): number
+  evtchnUnbind(fd: number, port: number): void
+  /** Drops the kick where it cannot arrive. */
+  evtchnNotify(fd: number, port: number): void
+  /** Empty the queue of ports, and its overflow. */
+  evtchnReset(fd: number): void
 }
 
 /** The folder that holds package.json, whether this file runs from dist/ or from an installed package. */

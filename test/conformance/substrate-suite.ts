@@ -11,8 +11,8 @@ import { expectCode } from '../support/expect-rejection.js'
 export interface SubstrateWorld {
   readonly a: Substrate
   readonly b: Substrate
-  /** A third domain, to whom nothing was granted. */
-  readonly stranger: Substrate
+  /** A third domain, to whom nothing was granted; none where all ends are one domain. */
+  readonly stranger: Substrate | undefined
   /** Close the domains that are left and check that nothing is. */
   close(): Promise<void>
 }
@@ -81,7 +81,9 @@ function pages(world: () => SubstrateWorld): void {
     const share = await a.share(b.domid, 1)
     await expectCode(b.map(a.domid, [gref(0xeeee_eeee)], { access: 'rw' }), 'GRANT_INVALID')
     await expectCode(b.map(NO_PEER, share.grefs, { access: 'rw' }), 'GRANT_INVALID')
-    await expectCode(stranger.map(a.domid, share.grefs, { access: 'rw' }), 'GRANT_INVALID')
+    if (stranger !== undefined) {
+      await expectCode(stranger.map(a.domid, share.grefs, { access: 'rw' }), 'GRANT_INVALID')
+    }
     await expectCode(b.map(a.domid, [share.grefs[0]!, gref(0xeeee_eeee)] as Gref[], { access: 'rw' }), 'GRANT_INVALID')
     share.close()
     // Between processes the news travels: an answer to a later request of the same domain comes after it.
@@ -158,7 +160,7 @@ function ports(world: () => SubstrateWorld): void {
   it('lets only the peer named bind, and only once', async () => {
     const { a, b, stranger } = world()
     const listening = await a.listen(b.domid)
-    await expectCode(stranger.bind(a.domid, listening.port), 'EVTCHN_INVALID')
+    if (stranger !== undefined) await expectCode(stranger.bind(a.domid, listening.port), 'EVTCHN_INVALID')
     await expectCode(b.bind(a.domid, evtchnPort(0xeeee)), 'EVTCHN_INVALID')
     await expectCode(b.bind(NO_PEER, listening.port), 'EVTCHN_INVALID')
     const bound = await b.bind(a.domid, listening.port)

@@ -44,6 +44,11 @@ const RULES: readonly Rule[] = [
     text: 'substrate/local -> { substrate.ts, xenstore, native }',
   },
   {
+    from: 'src/substrate/xen/',
+    may: [...BELOW, 'src/substrate/substrate', 'src/substrate/xen/', 'src/xenstore/', 'src/native'],
+    text: 'substrate/xen -> { substrate.ts, xenstore, native }',
+  },
+  {
     from: 'src/substrate/select',
     may: [...BELOW, 'src/substrate/'],
     text: 'select.ts chooses among the substrates and knows nothing above them',

@@ -9,9 +9,9 @@ export const PROVOKED = new Error('provoked')
 const PAGE = 4096
 const LIVE_MAX = 40
 
-export type Kind = 'fd' | 'fds' | 'bytes' | 'flag' | 'name' | 'path' | 'size' | 'segments' | 'handler' | Later
+export type Kind = 'fd' | 'fds' | 'bytes' | 'words' | 'flag' | 'name' | 'path' | 'number' | 'size' | Later
 /** Arguments of methods. */
-type Later = 'events' | 'mapping' | 'offset' | 'state' | 'micros'
+type Later = 'segments' | 'handler' | 'events' | 'mapping' | 'offset' | 'state' | 'micros'
 
 function detached(): Uint8Array {
   const bytes = new Uint8Array(64)
@@ -98,6 +98,10 @@ export class HostileArguments {
       case 'bytes':
         this.#lastBytes = new Uint8Array(this.pick([0, 1, 8, 64, 300]))
         return this.#lastBytes
+      case 'words':
+        return new Uint32Array(this.pick([0, 1, 2, 513, 5000]))
+      case 'number':
+        return this.pick([0, 1, 2, 513, 0x7ff0, 0xffff, 2 ** 32 - 1, 2 ** 40])
       case 'flag':
         return this.below(2) === 0
       case 'name':
