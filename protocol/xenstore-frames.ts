@@ -3,15 +3,21 @@
 import { XENSTORE_HEADER_BYTES, XENSTORE_PAYLOAD_MAX, type XenstoreMessage } from './xenstore-wire.js'
 
 /**
- * Feed with {@link push}, take with {@link next}. A length over 4,096 cannot be skipped, since where the next message
+ * Feed with {@link push}, take with {@link next}. A length over the limit cannot be skipped, since where the next message
  * begins is then anybody's guess: {@link broken} stays true and nothing more comes out.
  */
 export class XenstoreFrames {
+  readonly #payloadMax: number
   #chunks: Buffer[] = []
   #bytes = 0
   #broken = false
 
-  /** The peer announced a payload that the protocol forbids. */
+  /** @param payloadMax most bytes of a payload; the protocol's limit unless the peer is known to exceed it */
+  constructor(payloadMax = XENSTORE_PAYLOAD_MAX) {
+    this.#payloadMax = payloadMax
+  }
+
+  /** The peer announced a payload over the limit. */
   get broken(): boolean {
     return this.#broken
   }
@@ -33,7 +39,7 @@ export class XenstoreFrames {
     if (this.#broken || this.#bytes < XENSTORE_HEADER_BYTES) return undefined
     const header = this.#front(XENSTORE_HEADER_BYTES)
     const length = header.readUInt32LE(12)
-    if (length > XENSTORE_PAYLOAD_MAX) {
+    if (length > this.#payloadMax) {
       this.#broken = true
       this.#chunks = []
       this.#bytes = 0

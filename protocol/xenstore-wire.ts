@@ -69,6 +69,11 @@ export type XenstoreErrorName =
 export const XENSTORE_HEADER_BYTES = 16
 /** Largest payload either way (XENSTORE_PAYLOAD_MAX); more ends the connection. */
 export const XENSTORE_PAYLOAD_MAX = 4096
+/**
+ * Largest reply that a client takes: oxenstored answers DIRECTORY in one message, however long the list
+ * (`tools/ocaml/xenstored/process.ml`), where C says E2BIG.
+ */
+export const XENSTORE_REPLY_MAX = 1 << 20
 /** Server feature bits (`server_features` of xs_wire.h). */
 export const XENSTORE_FEATURES = { reconnect: 1, error: 2, watchDepth: 4 } as const
 

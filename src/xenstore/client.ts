@@ -1,7 +1,7 @@
 // The xenstore client: every request of the protocol as a method, over one connection that is opened again when it is
 // lost. What nodes mean is not its business.
 import { formatPermission, type Permission } from '../../protocol/xenstore-permissions.js'
-import { type ConduitError, isConduitError } from '../errors.js'
+import { ConduitError, isConduitError } from '../errors.js'
 import { directoryParts } from './directory-parts.js'
 import { DomainClient } from './domain-client.js'
 import { type Delay, defaultDelay, StoreLink } from './link.js'
@@ -104,12 +104,16 @@ export class XenstoreClient extends DomainClient {
     await this.requester.node('MKDIR', path, options)
   }
 
-  /** Remove a node and all below it. One that is not there is no error, unless its parent is missing too. */
+  /**
+   * Remove a node and all below it. One that is not there is no error, unless its parent is missing too. The root is
+   * refused here: C xenstored would say EINVAL, oxenstored would remove everything.
+   */
   async remove(path: string, options: RequestOptions = {}): Promise<void> {
+    if (path === '/') throw new ConduitError('EINVAL', 'the root of the store is not to be removed', { endpoint: path })
     await this.requester.node('RM', path, options)
   }
 
-  /** Names of a node's children, however many. */
+  /** Names of a node's children, however many: C xenstored sends a long list in parts, oxenstored in one long message. */
   async directory(path: string, options: RequestOptions = {}): Promise<string[]> {
     checkPath(path)
     const channel = this.requester.channel(options)

@@ -4,6 +4,7 @@ import { XenstoreFrames } from '../../protocol/xenstore-frames.js'
 import {
   decodeStrings,
   encodeXenstoreMessage,
+  XENSTORE_REPLY_MAX,
   XENSTORE_TYPES,
   type XenstoreMessage,
   type XenstoreRequestType,
@@ -47,7 +48,7 @@ interface InFlight {
 export class RequestChannel {
   readonly transport: XenstoreTransport
   readonly #events: ChannelEvents
-  readonly #frames = new XenstoreFrames()
+  readonly #frames = new XenstoreFrames(XENSTORE_REPLY_MAX)
   readonly #inFlight = new Map<number, InFlight>()
   #awaited = 0
   #lastRequestId = 0
@@ -118,7 +119,7 @@ export class RequestChannel {
       if (message.type === XENSTORE_TYPES.WATCH_EVENT) this.#watchEvent(message)
       else this.#reply(message)
     }
-    if (this.#frames.broken) this.breakOff('a payload of over 4,096 bytes')
+    if (this.#frames.broken) this.breakOff('a reply of over a mebibyte')
   }
 
   #watchEvent({ payload }: XenstoreMessage): void {

@@ -2,9 +2,10 @@
 import { expect } from 'chai'
 import type { XenstoreClient } from '../../src/xenstore/client.js'
 import { expectCode } from '../support/expect-rejection.js'
-import { BASE, type StoreBench, UNKNOWN_TRANSACTION } from './xenstore-suite.js'
+import { BASE, itWhere, type StoreBench, UNKNOWN_TRANSACTION } from './xenstore-suite.js'
 
 export function describeTransactions(bench: StoreBench): void {
+  const { rules } = bench.traits
   describe('transactions', () => {
     let store: XenstoreClient
     let other: XenstoreClient
@@ -89,32 +90,36 @@ export function describeTransactions(bench: StoreBench): void {
       return runs
     }
 
-    it('run again when a node they only read was changed', async function () {
-      if (!bench.traits.strictConflicts) this.skip()
+    it('run again when a node they read was removed', async () => {
+      expect(await runsWith(`${BASE}/n`, () => other.remove(`${BASE}/n`))).to.equal(2)
+    })
+
+    it('run again when a node they only read was changed', async () => {
       expect(await runsWith(`${BASE}/n`, () => other.write(`${BASE}/n`, '1'))).to.equal(2)
     })
 
-    it('run again when a node they found missing was made', async function () {
-      if (!bench.traits.strictConflicts) this.skip()
+    itWhere(rules.strictConflicts, 'run again when a node they found missing was made', async () => {
       expect(await runsWith(`${BASE}/new`, () => other.write(`${BASE}/new`, '1'))).to.equal(2)
     })
 
-    it('run again when a node they read was removed and made again with the same value', async function () {
-      if (!bench.traits.strictConflicts) this.skip()
-      const interfere = async () => {
-        await other.remove(`${BASE}/n`)
-        await other.write(`${BASE}/n`, '0')
-      }
-      expect(await runsWith(`${BASE}/n`, interfere)).to.equal(2)
-    })
+    itWhere(
+      rules.strictConflicts,
+      'run again when a node they read was removed and made again with the same value',
+      async () => {
+        const interfere = async () => {
+          await other.remove(`${BASE}/n`)
+          await other.write(`${BASE}/n`, '0')
+        }
+        expect(await runsWith(`${BASE}/n`, interfere)).to.equal(2)
+      },
+    )
 
     it('run once when only others’ nodes were changed', async () => {
       await store.mkdir(`${BASE}/elsewhere/deep`)
       expect(await runsWith(`${BASE}/n`, () => other.write(`${BASE}/elsewhere/deep/x`, '1'))).to.equal(1)
     })
 
-    it('give up after as many attempts as they were given', async function () {
-      if (!bench.traits.strictConflicts) this.skip()
+    it('give up after as many attempts as they were given', async () => {
       let runs = 0
       const run = store.transaction(
         async (transaction) => {

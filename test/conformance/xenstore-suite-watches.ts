@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { domid } from '../../protocol/xen.js'
 import type { XenstoreClient } from '../../src/xenstore/client.js'
 import { EventLog } from '../support/event-log.js'
-import { BASE, type StoreBench, UNKNOWN_TRANSACTION } from './xenstore-suite.js'
+import { BASE, itWhere, type StoreBench, UNKNOWN_TRANSACTION } from './xenstore-suite.js'
 
 export function describeWatches(bench: StoreBench): void {
   describe('watches', () => {
@@ -154,8 +154,7 @@ export function describeWatches(bench: StoreBench): void {
       expect(await raw.refusal('TRANSACTION_END', ['T'], { transactionId })).to.be.oneOf(UNKNOWN_TRANSACTION)
     })
 
-    it('count levels where the store can', async function () {
-      if (!bench.traits.xen421) this.skip()
+    itWhere(bench.traits.rules.xen421, 'count levels where the store can', async () => {
       await store.watch(`${BASE}/w`, log.listener, { depth: 1 })
       await log.seen(`${BASE}/w`)
       log.clear()

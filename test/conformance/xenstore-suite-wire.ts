@@ -1,9 +1,10 @@
 // Conformance: frames and refusals, with bytes that no client of ours would send.
 import { expect } from 'chai'
 import { encodeStrings, encodeXenstoreMessage, XENSTORE_TYPES } from '../../protocol/xenstore-wire.js'
-import { BASE, type StoreBench } from './xenstore-suite.js'
+import { BASE, itWhere, type StoreBench } from './xenstore-suite.js'
 
 export function describeWire(bench: StoreBench): void {
+  const { rules } = bench.traits
   describe('wire', () => {
     it('copies the request number, the transaction number and the type into the reply', async () => {
       const raw = await bench.raw()
@@ -49,15 +50,14 @@ export function describeWire(bench: StoreBench): void {
     it('refuses paths that cannot be', async () => {
       const raw = await bench.raw()
       // oxenstored makes a node of any @ name.
-      const special = bench.traits.strictWire ? ['@nothing'] : []
+      const special = rules.strictWire ? ['@nothing'] : []
       for (const path of ['', '//', '/a//b', '/a/', '/a.b', '/a b', '/ä', '/a\tb', ...special]) {
         expect(await raw.refusal('READ', [path]), JSON.stringify(path)).to.be.oneOf(['EINVAL', 'ENOENT'])
         expect(await raw.refusal('MKDIR', [path]), JSON.stringify(path)).to.be.oneOf(['EINVAL', 'ENOENT'])
       }
     })
 
-    it('refuses payloads without their NUL and with too many strings', async function () {
-      if (!bench.traits.strictWire) this.skip()
+    itWhere(rules.strictWire, 'refuses payloads without their NUL and with too many strings', async () => {
       const raw = await bench.raw()
       for (const [type, payload] of [
         ['READ', Buffer.from('/')],
@@ -80,20 +80,22 @@ export function describeWire(bench: StoreBench): void {
       expect((await raw.ask('GET_DOMAIN_PATH', ['0'])).type).to.equal('GET_DOMAIN_PATH')
     })
 
-    it('cuts the connection that announces a payload over 4,096 bytes, and no other', async function () {
-      if (!bench.traits.strictWire) this.skip()
-      const raw = await bench.raw()
-      const other = await bench.raw()
-      const header = Buffer.alloc(16)
-      header.writeUInt32LE(XENSTORE_TYPES.READ, 0)
-      header.writeUInt32LE(4097, 12)
-      raw.transport.send(header)
-      await raw.closed
-      expect((await other.ask('GET_DOMAIN_PATH', ['0'])).type).to.equal('GET_DOMAIN_PATH')
-    })
+    itWhere(
+      rules.strictWire,
+      'cuts the connection that announces a payload over 4,096 bytes, and no other',
+      async () => {
+        const raw = await bench.raw()
+        const other = await bench.raw()
+        const header = Buffer.alloc(16)
+        header.writeUInt32LE(XENSTORE_TYPES.READ, 0)
+        header.writeUInt32LE(4097, 12)
+        raw.transport.send(header)
+        await raw.closed
+        expect((await other.ask('GET_DOMAIN_PATH', ['0'])).type).to.equal('GET_DOMAIN_PATH')
+      },
+    )
 
-    it('takes a payload of exactly 4,096 bytes', async function () {
-      if (!bench.traits.strictWire) this.skip()
+    itWhere(rules.strictWire, 'takes a payload of exactly 4,096 bytes', async () => {
       const raw = await bench.raw()
       const payload = encodeStrings([`${BASE}/full`], Buffer.alloc(4096 - BASE.length - 6, 1))
       expect(payload).to.have.length(4096)

@@ -4,6 +4,7 @@ import type { Domid } from '../../protocol/xen.js'
 import { XenstoreClient } from '../../src/xenstore/client.js'
 import type { OpenXenstoreTransport } from '../../src/xenstore/transport.js'
 import { RawXenstore } from '../support/raw-xenstore.js'
+import type { StoreRules } from './xenstore-rules.js'
 import { describeGuests } from './xenstore-suite-guests.js'
 import { describeNodes } from './xenstore-suite-nodes.js'
 import { describeQuotas } from './xenstore-suite-quotas.js'
@@ -21,17 +22,11 @@ export interface StoreUnderTest {
   close(): Promise<void> | void
 }
 
-/** What differs between the daemons. */
+/** A store that the suite is for. */
 export interface StoreTraits {
   readonly name: string
-  /** DIRECTORY_PART, as in C since 4.9. */
-  readonly directoryPart: boolean
-  /** WATCH with a depth, features and quotas on the wire, as in C since 4.21. */
-  readonly xen421: boolean
-  /** Refuses every malformed request as C does; oxenstored leaves some without an answer, and limits domain 0's values. */
-  readonly strictWire: boolean
-  /** A commit fails when a node it touched was changed; oxenstored may merge instead. */
-  readonly strictConflicts: boolean
+  /** Where it differs from the others, and may. */
+  readonly rules: StoreRules
   readonly guests: boolean
   start(): Promise<StoreUnderTest> | StoreUnderTest
 }
@@ -74,6 +69,9 @@ export class StoreBench {
 
 /** Where a test on domain 0 may do as it likes. */
 export const BASE = '/conduit-conformance'
+
+/** A test of what only some stores do. */
+export const itWhere = (holds: boolean, title: string, body: () => Promise<void>): unknown => holds && it(title, body)
 
 /** What C and oxenstored say to a transaction number they never gave. */
 export const UNKNOWN_TRANSACTION = ['ENOENT', 'EIO']

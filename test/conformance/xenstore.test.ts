@@ -5,12 +5,11 @@ import { join } from 'node:path'
 import { serveStore } from '../../src/xenstore/store/socket-server.js'
 import { EmbeddedStore } from '../../src/xenstore/store/store.js'
 import { unixSocketTransport } from '../../src/xenstore/unix-socket-transport.js'
+import { XENSTORED_421 } from './xenstore-rules.js'
 import { describeXenstore } from './xenstore-suite.js'
 
-const LIKE_C = { directoryPart: true, xen421: true, strictWire: true, strictConflicts: true }
-
 describeXenstore({
-  ...LIKE_C,
+  rules: XENSTORED_421,
   name: 'embedded, in process',
   guests: true,
   start() {
@@ -25,7 +24,7 @@ describeXenstore({
 })
 
 describeXenstore({
-  ...LIKE_C,
+  rules: XENSTORED_421,
   name: 'embedded, unix socket',
   guests: false,
   async start() {

@@ -177,7 +177,8 @@ describe('xenstore client', () => {
       ['when an event has no token', (request) => store.reply(request, ['/a'], { type: XENSTORE_TYPES.WATCH_EVENT })],
       [
         'when a payload is too long',
-        () => store.deliver(Buffer.from([3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 16, 0, 0])),
+        // One byte over the mebibyte.
+        () => store.deliver(Buffer.from([3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 16, 0])),
       ],
     ]
     for (const [when, act] of hostile) {

@@ -64,6 +64,18 @@ describe('xenstore wire', () => {
     )
   })
 
+  it('takes a longer payload where the reader allows it', () => {
+    const frames = new XenstoreFrames(5000)
+    const long = Buffer.alloc(16 + 5000, 'x')
+    long.writeUInt32LE(5000, 12)
+    frames.push(long)
+    expect(takeAll(frames)[0]?.payload).to.have.length(5000)
+    long.writeUInt32LE(5001, 12)
+    frames.push(long)
+    expect(frames.next()).to.equal(undefined)
+    expect(frames.broken).to.equal(true)
+  })
+
   it('breaks on an announced payload over 4,096 bytes and gives nothing more', () => {
     const frames = new XenstoreFrames()
     const header = Buffer.alloc(16)
