@@ -1,0 +1,66 @@
+// The project as it is now, to be put behind the base image: compiled code, addon, packages that it and its tests need,
+// C peers, and the files that a user adds.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileEntry, filesBelow, type PackedFile } from './archive-entries.js'
+import { compileC } from './compile-c.js'
+import type { CpioEntry } from './cpio.js'
+import type { DebianTree } from './debian-packages.js'
+import { packageFolders } from './package-folders.js'
+import { PROJECT_IN_MACHINE, PROJECT_ROOT } from './project.js'
+
+const FOLDER = PROJECT_IN_MACHINE.slice(1)
+/** What tests import beside the project's own dependencies. */
+const TEST_PACKAGES = ['mocha', 'chai', 'fast-check']
+
+/** Entries in a fixed order; `extra` ones last. */
+export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]): Generator<CpioEntry> {
+  const { bin, dependencies } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
+    bin: Record<string, string>
+    dependencies: Record<string, string>
+  }
+  const commands = new Set(Object.values(bin))
+  const compiled = (name: string) =>
+    !name.endsWith('.d.ts') && !name.startsWith('bench/') && !name.endsWith('.tsbuildinfo')
+  const files = [
+    ...filesBelow(join(PROJECT_ROOT, 'dist'), 'dist', compiled),
+    ...['package.json', 'build/Release/conduit.node'].map(projectFile),
+    ...packageFolders(PROJECT_ROOT, [...Object.keys(dependencies), ...TEST_PACKAGES]).flatMap(packageFiles),
+  ]
+  for (const { path, source } of files) {
+    yield fileEntry({ path: join(FOLDER, path), source, executable: commands.has(path) })
+  }
+  for (const [name, target] of Object.entries(bin)) {
+    if (files.some(({ path }) => path === target)) {
+      yield { path: join(FOLDER, 'bin', name), kind: 'link', target: join(PROJECT_IN_MACHINE, target) }
+    }
+  }
+  for (const source of peerSources()) yield fileEntry(peer(source, tree))
+  for (const file of extra) yield fileEntry(file)
+}
+
+function projectFile(path: string): PackedFile {
+  return { path, source: join(PROJECT_ROOT, path) }
+}
+
+/** Types and source maps of packages are of no use in there. */
+function packageFiles(folder: string): PackedFile[] {
+  const wanted = (name: string) => !/\.(d\.[cm]?ts|map|md)$/.test(name) && !name.includes('node_modules/')
+  return filesBelow(folder, relative(PROJECT_ROOT, folder), wanted)
+}
+
+/** C programs with libxenvchan: the testbed's own smoke check, and whatever is in testbed/peers. */
+function peerSources(): string[] {
+  const folders = ['testbed/inside/peers', 'testbed/peers'].map((folder) => join(PROJECT_ROOT, folder))
+  return folders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+    .filter((path) => path.endsWith('.c'))
+    .sort()
+}
+
+function peer(source: string, tree: DebianTree): PackedFile {
+  const name = source.slice(source.lastIndexOf('/') + 1, -'.c'.length)
+  const program = compileC(source, tree, { libraries: ['xenvchan'], includes: [join(PROJECT_ROOT, 'protocol')] })
+  return { path: join('usr/bin', name), source: program, executable: true }
+}

@@ -1,0 +1,107 @@
+// `npm run xen`: boots a machine, runs commands in dom0 and in a guest, and ends with their status.
+import { Machine } from './machine.js'
+import { OutputRelay } from './output-relay.js'
+import { PROJECT_IN_MACHINE } from './project.js'
+import type { RemoteProcess } from './remote-process.js'
+import { HELP, parseRunOptions, type RunOptions, UsageError } from './run-options.js'
+import { FAILED } from './run-status.js'
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const options = parseRunOptions(argv)
+    if (options === undefined) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    return await withMachine(options)
+  } catch (error) {
+    console.error(`testbed: ${(error as Error).message}`)
+    if (error instanceof UsageError) console.error('testbed: npm run xen -- --help shows how')
+    return FAILED
+  }
+}
+
+async function withMachine(options: RunOptions): Promise<number> {
+  const machine = await Machine.boot(options)
+  // Interrupted, it leaves nothing: QEMU has no part in this terminal's signals.
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => void machine.stop().then(() => process.exit(status)))
+  }
+  try {
+    return options.shell ? await shell(machine) : await commands(machine, options)
+  } finally {
+    await machine.stop()
+  }
+}
+
+async function shell(machine: Machine): Promise<number> {
+  const { rows = 24, columns = 80 } = process.stdout
+  const terminal = '/dev/hvc1'
+  const session = `stty rows ${rows} cols ${columns} <${terminal}; exec setsid -c sh -i <${terminal} >${terminal} 2>&1`
+  return (await machine.dom0.run(`cd /root; export TERM=${process.env.TERM ?? 'linux'}; ${session}`)).status
+}
+
+async function commands(machine: Machine, options: RunOptions): Promise<number> {
+  const two = options.dom0 !== undefined && options.domu !== undefined
+  const guest = options.guest === undefined ? undefined : await startGuest(machine, options, new OutputRelay(two))
+  if (options.dom0 === undefined) return ended(guest!)
+  const environment = guest === undefined ? '' : `export GUEST_DOMID=${guest.domid}; `
+  const relay = new OutputRelay(two)
+  const process = machine.dom0.spawn(environment + options.dom0, { keep: false })
+  relay.attach(process)
+  const dom0 = { process, relay }
+  if (!two) return ended(dom0)
+  if (options.until !== undefined) return ended(options.until === 'dom0' ? dom0 : guest!)
+  const [ofDom0, ofGuest] = await Promise.all([ended(dom0), ended(guest!)])
+  return ofDom0 === 0 ? ofGuest : ofDom0
+}
+
+interface Running {
+  readonly process: RemoteProcess
+  readonly relay: OutputRelay
+}
+
+async function ended({ process, relay }: Running): Promise<number> {
+  const { status } = await process.wait()
+  relay.flush()
+  return status
+}
+
+/** Resolves when the guest is up, with the program in dom0 that stands for its command. */
+async function startGuest(
+  machine: Machine,
+  options: RunOptions,
+  relay: OutputRelay,
+): Promise<Running & { domid: number }> {
+  const command = options.domu === undefined ? '' : Buffer.from(options.domu).toString('base64')
+  const session = `${PROJECT_IN_MACHINE}/dist/testbed/guest-session.js`
+  const process = machine.dom0.spawn(`exec node ${session} ${options.guest} ${options.memory} ${command}`, {
+    keep: false,
+  })
+  const domid = await firstLine(process, relay)
+  return { process, relay, domid: Number(domid) }
+}
+
+/** The first line says that the guest is up; all after it is its command's. */
+function firstLine(process: RemoteProcess, relay: OutputRelay): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let held: Buffer | undefined = Buffer.alloc(0)
+    process.onOutput((bytes, stream) => {
+      if (held === undefined || stream === 'stderr') return relay.piece(bytes, stream)
+      held = Buffer.concat([held, bytes])
+      const end = held.indexOf(10)
+      if (end < 0) return
+      const rest = held.subarray(end + 1)
+      resolve(held.toString('utf8', 0, end))
+      held = undefined
+      if (rest.length > 0) relay.piece(rest, stream)
+    })
+    process.wait().then(({ status }) => reject(new Error(`no guest (status ${status})`)), reject)
+  })
+}
