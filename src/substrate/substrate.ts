@@ -44,8 +44,11 @@ export interface Share extends Pages {
 /** Pages of a peer, mapped here in the order of the references asked for. */
 export interface Mapping extends Pages {}
 
-/** Why an event handler runs: the port fired; a watched word moved while spinning; spinning brought nothing. */
-export type Wake = 'event' | 'moved' | 'idle'
+/**
+ * Why an event handler runs: the port fired; a watched word moved while spinning; spinning brought nothing; or the
+ * hypervisor knows port and pages no longer, which are closed: the domain was restored from an image.
+ */
+export type Wake = 'event' | 'moved' | 'idle' | 'lost'
 
 /**
  * Words to spin on before sleeping. `words[0]` and `words[1]` hold the last seen values of the two u32 at
@@ -108,12 +111,21 @@ export interface MapOptions {
   readonly onUnmap?: UnmapNotify
 }
 
+/** Pages that may be granted at a time, and how many of them this process has granted. */
+export interface GrantBudget {
+  /** Infinite where nothing counts them. Others may hold pages of it, too. */
+  readonly limit: number
+  readonly held: number
+}
+
 /** One domain's view of a hypervisor. Every method that takes `peer` acts for that domain only. */
 export interface Substrate {
   /** For choices such as a default ring size; never to ask which methods there are. */
   readonly kind: 'memory' | 'local' | 'xen'
   /** This domain's number. It may change once the hypervisor was lost: read it, do not keep it. */
   readonly domid: Domid
+  /** For choosing sizes: what it leaves may be refused all the same. */
+  readonly grantBudget: GrantBudget
   /**
    * Allocate `pages` zeroed pages and grant them to `peer`.
    * @throws ConduitError GRANT_LIMIT, SUBSTRATE_LOST, EMFILE

@@ -23,6 +23,14 @@ export function peerGone(peer: number): ConduitError {
   })
 }
 
+/** This domain is another one now, to which nobody granted anything. */
+export function restored(peer: number): ConduitError {
+  return new ConduitError('ECONNRESET', `the channel to domain ${peer} ended with this domain's restore or migration`, {
+    domid: peer,
+    hint: 'connect again: a restored domain has another number, and none of its grants and event channels',
+  })
+}
+
 /** A client that never said alive: it died between mapping the page and the end of the handshake. */
 export function vanishedOnTheWay(peer: number): ConduitError {
   return new ConduitError('ECONNRESET', `domain ${peer} vanished while it was connecting`, {

@@ -3,6 +3,7 @@
 import type { Wake } from '../substrate/substrate.js'
 import type { ControlPage } from './control-page.js'
 import type { Sleeper } from './sleeper.js'
+import { restored } from './vchan-error.js'
 
 /** Rounds of the handler in one wake-up before other work of the loop gets its turn. */
 const ROUNDS_MAX = 4
@@ -10,6 +11,7 @@ const NOBODY = (): void => {}
 
 /** Whose wake-ups these are; a channel is one. */
 export interface Wakeable {
+  readonly peer: number
   /** Nothing may be touched any more. */
   readonly unusable: boolean
   observe(): void
@@ -33,6 +35,7 @@ export class WakeLoop {
 
   /** Returns for how many microseconds to spin before sleeping. */
   wake(wake: Wake, maySpin: boolean): number {
+    if (wake === 'lost') return this.lose()
     if (this.owner.unusable) return 0
     if (wake === 'event') this.wakeups++
     let micros = 0
@@ -63,6 +66,12 @@ export class WakeLoop {
       this.againQueued = false
       this.wake('event', false)
     })
+  }
+
+  private lose(): 0 {
+    this.owner.fail(restored(this.owner.peer))
+    this.handler()
+    return 0
   }
 
   private rest(wake: Wake, maySpin: boolean): number {

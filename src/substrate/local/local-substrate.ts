@@ -6,7 +6,7 @@ import type { Domid, EvtchnPort, Gref } from '../../../protocol/xen.js'
 import { native } from '../../native.js'
 import type { XenstoreTransport } from '../../xenstore/transport.js'
 import { socketTransport } from '../../xenstore/unix-socket-transport.js'
-import type { EventChannel, MapOptions, Mapping, Share, ShareOptions, Substrate } from '../substrate.js'
+import type { EventChannel, GrantBudget, MapOptions, Mapping, Share, ShareOptions, Substrate } from '../substrate.js'
 import { type Acquaintance, Acquaintances } from './acquaintances.js'
 import { Attachment, type AttachOptions } from './attachment.js'
 import { hypercall } from './hypercall.js'
@@ -14,8 +14,12 @@ import { OwnMappings } from './own-mappings.js'
 import { OwnPorts } from './own-ports.js'
 import { OwnShares } from './own-shares.js'
 
+/** Memory is what runs out. */
+const UNCOUNTED: GrantBudget = { limit: Number.POSITIVE_INFINITY, held: 0 }
+
 export class LocalSubstrate implements Substrate {
   readonly kind = 'local'
+  readonly grantBudget = UNCOUNTED
   readonly #attachment: Attachment
   readonly #ports: OwnPorts
   readonly #shares: OwnShares

@@ -3,7 +3,7 @@
 import { markAsUntransferable } from 'node:worker_threads'
 import { type Domid, type EvtchnPort, GREF_FIRST, type Gref, gref, PAGE_BYTES } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
-import type { Access, Mapping, Share, UnmapNotify } from '../substrate.js'
+import type { Access, GrantBudget, Mapping, Share, UnmapNotify } from '../substrate.js'
 import type { PortTable } from './port-table.js'
 
 interface Grant {
@@ -115,6 +115,11 @@ export class GrantTable {
     const label = `domain ${holder} maps ${grefs.length} pages of ${owner}`
     const range = { buffer: first.buffer, byteOffset: first.page * PAGE_BYTES, bytes: grefs.length * PAGE_BYTES }
     return this.#hold({ ...range, grefs, label }, { holder, onUnmap })
+  }
+
+  budgetOf(owner: Domid): GrantBudget {
+    const held = [...this.#grants.values()].filter((grant) => grant.owner === owner).length
+    return { limit: this.#limit, held }
   }
 
   /** Close everything that a leaving domain still holds. */

@@ -2,7 +2,16 @@
 import type { Domid, EvtchnPort, Gref } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
 import type { XenstoreTransport } from '../../xenstore/transport.js'
-import type { EventChannel, MapOptions, Mapping, Share, ShareOptions, Substrate, UnmapNotify } from '../substrate.js'
+import type {
+  EventChannel,
+  GrantBudget,
+  MapOptions,
+  Mapping,
+  Share,
+  ShareOptions,
+  Substrate,
+  UnmapNotify,
+} from '../substrate.js'
 import type { Faults } from './faults.js'
 import type { GrantTable, PortNotify } from './grant-table.js'
 import type { PortTable } from './port-table.js'
@@ -25,6 +34,10 @@ export class MemoryDomain implements Substrate {
   constructor(domid: Domid, hypervisor: Hypervisor) {
     this.domid = domid
     this.#hypervisor = hypervisor
+  }
+
+  get grantBudget(): GrantBudget {
+    return this.#hypervisor.grants.budgetOf(this.domid)
   }
 
   async share(peer: Domid, pages: number, options: ShareOptions = {}): Promise<Share> {

@@ -1,6 +1,6 @@
 // Xen's device nodes, opened when they are first needed and closed together. What is asked of them is the callers'.
 import { ConduitError } from '../../errors.js'
-import { native } from '../../native.js'
+import { type Native, systemError } from '../../native.js'
 
 /** Nodes of the drivers in linux, drivers/xen, and the modules that make them. */
 export const XEN_DEVICES = {
@@ -12,27 +12,32 @@ export const XEN_DEVICES = {
 export type XenDevice = keyof typeof XEN_DEVICES
 
 /** @throws ConduitError SUBSTRATE_UNAVAILABLE, EMFILE */
-export function openDevice(device: XenDevice): number {
+export function openDevice(addon: Native, device: XenDevice): number {
   const { path, module } = XEN_DEVICES[device]
   try {
-    return native().deviceOpen(path)
+    return addon.deviceOpen(path)
   } catch (cause) {
     const { code: errno, syscall, message } = cause as NodeJS.ErrnoException
-    const hints: Record<string, string> = {
-      ENOENT: `modprobe ${module}; only a Xen domain has it (conduit-cat doctor)`,
-      ENODEV: `modprobe ${module}; only a Xen domain has it (conduit-cat doctor)`,
-      EACCES: `this user may not open it: give it a group by a udev rule, and the group rw (conduit-cat doctor)`,
-      EMFILE: 'this process has too many files open: close some, or raise its limit (ulimit -n)',
+    const refused = errno === 'EACCES' || errno === 'EPERM'
+    if (!refused && errno !== 'ENOENT' && errno !== 'ENODEV' && errno !== 'ENXIO') {
+      throw systemError(cause, `open ${path}`, 'SUBSTRATE_UNAVAILABLE')
     }
-    const code = errno === 'EMFILE' ? 'EMFILE' : 'SUBSTRATE_UNAVAILABLE'
-    throw new ConduitError(code, `open ${path}: ${message}`, { errno, syscall, hint: hints[errno ?? ''], cause })
+    const hint = refused
+      ? 'this user may not open it: run as root, or give the node a group by a udev rule (conduit-cat doctor)'
+      : `modprobe ${module}; only a Xen domain has it (conduit-cat doctor)`
+    throw new ConduitError('SUBSTRATE_UNAVAILABLE', `open ${path}: ${message}`, { errno, syscall, hint, cause })
   }
 }
 
 /** The descriptors of one environment: one of each device, however much goes through it. */
 export class Devices {
+  readonly native: Native
   readonly #open = new Map<XenDevice, number>()
   #closed = false
+
+  constructor(addon: Native) {
+    this.native = addon
+  }
 
   /** @throws ConduitError SUBSTRATE_UNAVAILABLE, SUBSTRATE_LOST once closed, EMFILE */
   fd(device: XenDevice): number {
@@ -41,7 +46,7 @@ export class Devices {
     if (this.#closed) {
       throw new ConduitError('SUBSTRATE_LOST', 'this environment was closed', { hint: 'open another one' })
     }
-    const fd = openDevice(device)
+    const fd = openDevice(this.native, device)
     this.#open.set(device, fd)
     return fd
   }
@@ -49,7 +54,12 @@ export class Devices {
   /** What is mapped stays mapped; ports end with their descriptor. */
   close(): void {
     this.#closed = true
-    for (const fd of this.#open.values()) native().closeFd(fd)
+    this.reopen()
+  }
+
+  /** Begin anew: who needs a device from now on gets another descriptor. */
+  reopen(): void {
+    for (const fd of this.#open.values()) this.native.closeFd(fd)
     this.#open.clear()
   }
 }

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { type Domid, type EvtchnPort, evtchnPort } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
-import { type NativeFdWatcher, NativeWake, native, PollEvent, systemError } from '../../native.js'
+import { type NativeFdWatcher, NativeWake, PollEvent, systemError } from '../../native.js'
 import type { EventChannel } from '../substrate.js'
 import type { Devices } from './devices.js'
 import { XenEventPort } from './xen-event-port.js'
@@ -17,8 +17,6 @@ export class EventTable {
   readonly #ports = new Map<number, XenEventPort>()
   readonly #fired = new Uint32Array(BATCH)
   readonly #firedBytes = new Uint8Array(this.#fired.buffer)
-  readonly #one = new Uint32Array(1)
-  readonly #oneBytes = new Uint8Array(this.#one.buffer)
   readonly #canSpin = availableParallelism() > 1
   #watcher: NativeFdWatcher | undefined
   /** The port on whose words the watcher spins. */
@@ -31,18 +29,19 @@ export class EventTable {
 
   /** @throws ConduitError EVTCHN_INVALID, GRANT_LIMIT, SUBSTRATE_UNAVAILABLE, SUBSTRATE_LOST, EMFILE */
   listen(peer: Domid): EventChannel {
-    return this.#add((fd) => native().evtchnListen(fd, peer), peer, `listen for domain ${peer}`)
+    return this.#add((fd) => this.#devices.native.evtchnListen(fd, peer), peer, `listen for domain ${peer}`)
   }
 
   /** @throws ConduitError EVTCHN_INVALID, SUBSTRATE_UNAVAILABLE, SUBSTRATE_LOST, EMFILE */
   bind(peer: Domid, remotePort: EvtchnPort): EventChannel {
     const tried = `bind port ${remotePort} of domain ${peer}`
-    return this.#add((fd) => native().evtchnBind(fd, peer, remotePort), peer, tried)
+    return this.#add((fd) => this.#devices.native.evtchnBind(fd, peer, remotePort), peer, tried)
   }
 
-  /** Have every handler look, as when its port had fired: for what the hypervisor does not tell. */
-  wakeAll(): void {
-    for (const port of [...this.#ports.values()]) port.wake('event')
+  /** The hypervisor knows none of the ports any more: their owners are told, and the next port begins anew. */
+  lose(): void {
+    for (const port of [...this.#ports.values()]) this.#try(() => port.wake('lost'))
+    this.close()
   }
 
   close(): void {
@@ -53,13 +52,7 @@ export class EventTable {
 
   /** For a port: kick its other end. */
   notify(port: EvtchnPort): void {
-    native().evtchnNotify(this.#devices.fd('evtchn'), port)
-  }
-
-  /** For a port whose handler has looked: let it fire again. */
-  unmask(port: EvtchnPort): void {
-    this.#one[0] = port
-    this.#write(this.#oneBytes)
+    this.#devices.native.evtchnNotify(this.#devices.fd('evtchn'), port)
   }
 
   /** For a port: whether anything here keeps the event loop alive. */
@@ -79,7 +72,7 @@ export class EventTable {
     this.#ports.delete(port.port)
     if (this.#spinning === port) this.#spinning = undefined
     try {
-      native().evtchnUnbind(this.#devices.fd('evtchn'), port.port)
+      this.#devices.native.evtchnUnbind(this.#devices.fd('evtchn'), port.port)
     } catch {
       // The kernel has taken the port away: after a restore, or with the devices closed.
     }
@@ -101,7 +94,7 @@ export class EventTable {
 
   #watch(fd: number): void {
     if (this.#watcher !== undefined) return
-    this.#watcher = new (native().FdWatcher)(fd, false, (wake) => this.#onWake(wake))
+    this.#watcher = new this.#devices.native.FdWatcher(fd, false, (wake) => this.#onWake(wake))
     this.#watcher.start(PollEvent.READABLE)
     if (this.#holders > 0) this.#watcher.ref()
   }
@@ -126,40 +119,50 @@ export class EventTable {
   }
 
   #serve(port: XenEventPort | undefined, alone: boolean): number {
-    if (port === undefined) return 0
-    try {
-      const micros = port.fire()
+    return this.#try(() => {
+      const micros = port?.fire() ?? 0
       // Spinning is for a port that has the loop to itself; another one arms and sleeps.
-      if (micros === 0 || (alone && this.#aimAt(port))) return micros
-      port.wake('idle')
+      if (micros === 0 || (alone && this.#aimAt(port!))) return micros
+      return port!.wake('idle')
+    })
+  }
+
+  /** An owner's mistake is the process's to hear of: the ports behind it get their turn first. */
+  #try(handle: () => number): number {
+    try {
+      return handle()
     } catch (error) {
-      // The owner's mistake, and the process's to hear of: the ports behind it get their turn first.
       process.nextTick(() => {
         throw error
       })
-    }
-    return 0
-  }
-
-  #read(): number {
-    try {
-      const bytes = native().readBytes(this.#devices.fd('evtchn'), this.#firedBytes)
-      return bytes < 0 ? 0 : bytes / WORD_BYTES
-    } catch (error) {
-      // The queue of ports overflowed (EFBIG): nobody knows which, so all look.
-      if ((error as NodeJS.ErrnoException).code !== 'EFBIG') throw error
-      native().evtchnReset(this.#devices.fd('evtchn'))
-      for (const port of [...this.#ports.values()]) {
-        port.wake('event')
-        this.unmask(port.port)
-      }
       return 0
     }
   }
 
+  #read(): number {
+    try {
+      const bytes = this.#devices.native.readBytes(this.#devices.fd('evtchn'), this.#firedBytes)
+      return bytes < 0 ? 0 : bytes / WORD_BYTES
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EFBIG') throw error
+      this.#onOverflow()
+      return 0
+    }
+  }
+
+  /** The queue of ports has overflowed, and nobody knows which were lost: all look, and all are unmasked. */
+  #onOverflow(): void {
+    this.#devices.native.evtchnReset(this.#devices.fd('evtchn'))
+    const ports = Uint32Array.from(this.#ports.keys())
+    for (const number of ports) this.#serve(this.#ports.get(number), false)
+    for (let at = 0; at < ports.length; at += BATCH) this.#write(new Uint8Array(ports.slice(at, at + BATCH).buffer))
+    // libuv takes the error condition of an overflow for the end of a descriptor, and stops polling it.
+    this.#watcher?.start(PollEvent.READABLE)
+  }
+
   #write(ports: Uint8Array): void {
     try {
-      native().writeBytes(this.#devices.fd('evtchn'), ports)
+      this.#devices.native.writeBytes(this.#devices.fd('evtchn'), ports)
     } catch {
       // A handler closed the environment.
     }

@@ -1,10 +1,10 @@
 // The pages that this environment grants to others: allocated by gntalloc, which zeroes them, and freed by their unmapping.
-// Keeps the books of who holds how many: the kernel's limit is for everybody.
+// Keeps the books of who holds how many, since the kernel's limit is for everybody.
 import { readFileSync } from 'node:fs'
 import { type Domid, type Gref, PAGE_BYTES } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
-import { native, systemError } from '../../native.js'
-import type { Share, ShareOptions } from '../substrate.js'
+import { type NativeMapping, systemError } from '../../native.js'
+import type { GrantBudget, Share, ShareOptions } from '../substrate.js'
 import type { Devices } from './devices.js'
 import { XenPages } from './xen-pages.js'
 
@@ -23,35 +23,42 @@ export function readGrantLimit(path: string = GRANT_LIMIT_PATH): number | undefi
 
 export class GrantedPages {
   readonly #devices: Devices
+  readonly #readLimit: () => number | undefined
   readonly #shares = new Map<XenPages, Domid>()
 
-  constructor(devices: Devices) {
+  constructor(devices: Devices, readLimit: () => number | undefined) {
     this.#devices = devices
+    this.#readLimit = readLimit
+  }
+
+  /** What others in this domain hold is known to the kernel alone. */
+  get budget(): GrantBudget {
+    return { limit: this.#readLimit() ?? Number.POSITIVE_INFINITY, held: this.#held }
   }
 
   /** @throws ConduitError GRANT_LIMIT, MAPPING_FAILED, SUBSTRATE_UNAVAILABLE, SUBSTRATE_LOST, EMFILE; what the port rejects with */
   async share(peer: Domid, pages: number, options: ShareOptions): Promise<Share> {
     const port = await options.onUnmap?.port
     const fd = this.#devices.fd('gntalloc')
+    const { native } = this.#devices
     const [index, ...grefs] = this.#allocate(fd, peer, pages, options.access !== 'r')
+    let mapping: NativeMapping | undefined
     try {
-      const mapping = new (native().Mapping)(Float64Array.of(fd, index, pages * PAGE_BYTES), true)
-      const share = new XenPages(mapping, grefs as Gref[], () => this.#shares.delete(share))
       try {
+        mapping = new native.Mapping(Float64Array.of(fd, index, pages * PAGE_BYTES), true)
         // The kernel takes a reference on the port: closing it first does not silence the notification.
-        if (port !== undefined) native().setUnmapNotify(fd, index + options.onUnmap!.byteOffset, port)
-      } catch (error) {
-        mapping.close()
-        throw error
+        if (port !== undefined) native.setUnmapNotify(fd, index + options.onUnmap!.byteOffset, port)
+      } finally {
+        // Always: from here on the mapping alone keeps the pages, so that unmapping ends the grant, whoever unmaps.
+        native.gntallocRelease(fd, index, pages)
       }
-      this.#shares.set(share, peer)
-      return share
     } catch (cause) {
+      mapping?.close()
       throw systemError(cause, `map ${pages} pages granted to domain ${peer}`, 'MAPPING_FAILED')
-    } finally {
-      // Always: from here on the mapping alone keeps the pages, so that unmapping ends the grant, whoever unmaps.
-      native().gntallocRelease(fd, index, pages)
     }
+    const share = new XenPages(mapping, grefs as Gref[], () => this.#shares.delete(share))
+    this.#shares.set(share, peer)
+    return share
   }
 
   close(): void {
@@ -60,25 +67,30 @@ export class GrantedPages {
 
   #allocate(fd: number, peer: Domid, pages: number, writable: boolean): [number, ...number[]] {
     try {
-      return native().gntallocAllocate(fd, peer, pages, writable)
+      return this.#devices.native.gntallocAllocate(fd, peer, pages, writable)
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOSPC') throw this.#limitReached(peer, pages, cause)
       throw systemError(cause, `grant ${pages} pages to domain ${peer}`, 'GRANT_LIMIT')
     }
   }
 
+  get #held(): number {
+    let held = 0
+    for (const share of this.#shares.keys()) held += share.bytes / PAGE_BYTES
+    return held
+  }
+
   #limitReached(peer: Domid, pages: number, cause: unknown): ConduitError {
-    const held = new Map<Domid, number>()
-    for (const [share, to] of this.#shares) held.set(to, (held.get(to) ?? 0) + share.bytes / PAGE_BYTES)
-    const own = [...held.values()].reduce((sum, count) => sum + count, 0)
-    const split = [...held].map(([to, count]) => `${count} to domain ${to}`).join(', ')
-    const limit = readGrantLimit() ?? 'unknown'
+    const byPeer = new Map<Domid, number>()
+    for (const [share, to] of this.#shares) byPeer.set(to, (byPeer.get(to) ?? 0) + share.bytes / PAGE_BYTES)
+    const split = [...byPeer].map(([to, count]) => `${count} to domain ${to}`).join(', ')
     const message =
-      `grant ${pages} pages to domain ${peer}: the kernel's limit of ${limit} is reached; ` +
-      `this process holds ${own}${split === '' ? '' : ` (${split})`}, others and pages that peers still map hold the rest`
+      `grant ${pages} pages to domain ${peer}: the kernel's limit of ${this.#readLimit() ?? 'unknown'} is reached; this ` +
+      `process holds ${this.#held}${split === '' ? '' : ` (${split})`}, others and pages that peers still map hold the rest`
+    const { syscall } = cause as NodeJS.ErrnoException
     return new ConduitError('GRANT_LIMIT', message, {
       errno: 'ENOSPC',
-      syscall: 'ioctl(GNTALLOC_ALLOC_GREF)',
+      syscall,
       domid: peer,
       hint: `raise it: echo 4096 > ${GRANT_LIMIT_PATH}; or ask for smaller rings (ringBytes)`,
       cause,

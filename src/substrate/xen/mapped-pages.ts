@@ -1,8 +1,7 @@
 // The pages of other domains that this environment has mapped through gntdev.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Domid, type Gref, PAGE_BYTES } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
-import { type NativeMapping, native, systemError } from '../../native.js'
+import { type NativeMapping, systemError } from '../../native.js'
 import type { MapOptions, Mapping } from '../substrate.js'
 import type { Devices } from './devices.js'
 import { XenPages } from './xen-pages.js'
@@ -14,10 +13,12 @@ const PAGED_OUT_ATTEMPTS = 5000
 
 export class MappedPages {
   readonly #devices: Devices
+  readonly #pause: (ms: number) => Promise<unknown>
   readonly #mappings = new Set<XenPages>()
 
-  constructor(devices: Devices) {
+  constructor(devices: Devices, pause: (ms: number) => Promise<unknown>) {
     this.#devices = devices
+    this.#pause = pause
   }
 
   /** @throws ConduitError GRANT_INVALID, MAPPING_FAILED, SUBSTRATE_UNAVAILABLE, SUBSTRATE_LOST, EMFILE; what the port rejects with */
@@ -32,7 +33,7 @@ export class MappedPages {
         const { code } = cause as NodeJS.ErrnoException
         if (code !== 'EAGAIN' || attempt === PAGED_OUT_ATTEMPTS) throw mapError(cause, tried, peer)
       }
-      await sleep(PAGED_OUT_PAUSE_MS)
+      await this.#pause(PAGED_OUT_PAUSE_MS)
     }
   }
 
@@ -47,31 +48,41 @@ export class MappedPages {
     { options, port }: { readonly options: MapOptions; readonly port: number | undefined },
   ): Mapping {
     const count = grefs.length
-    const index = native().gntdevMap(fd, peer, Uint32Array.from(grefs))
+    const { native } = this.#devices
+    const index = native.gntdevMap(fd, peer, Uint32Array.from(grefs))
     let mapped: NativeMapping | undefined
     try {
       // Only this asks the hypervisor: for reading alone where that was wished, so that it can never be written.
-      mapped = new (native().Mapping)(Float64Array.of(fd, index, count * PAGE_BYTES), options.access === 'rw')
-      if (port !== undefined) native().setUnmapNotify(fd, index + options.onUnmap!.byteOffset, port)
+      mapped = new native.Mapping(Float64Array.of(fd, index, count * PAGE_BYTES), options.access === 'rw')
+      if (port !== undefined) native.setUnmapNotify(fd, index + options.onUnmap!.byteOffset, port)
     } catch (error) {
       mapped?.close()
-      native().gntdevUnmap(fd, index, count)
+      this.#forget(fd, index, count)
       throw error
     }
     const pages = new XenPages(mapped, grefs, () => {
       this.#mappings.delete(pages)
-      native().gntdevUnmap(fd, index, count)
+      this.#forget(fd, index, count)
     })
     this.#mappings.add(pages)
     return pages
   }
+
+  /** What is unmapped already: the kernel keeps the record, and with it the notification, until it is told. */
+  #forget(fd: number, index: number, count: number): void {
+    try {
+      this.#devices.native.gntdevUnmap(fd, index, count)
+    } catch {
+      // No such record any more; closing is never refused.
+    }
+  }
 }
 
-/** The hypervisor says EINVAL to a reference that was never made, is over, or is for another domain, or writes what is read-only. */
+/** By mmap the hypervisor says EINVAL to a reference that was never made, is over, or is for another domain, or writes what is read-only. */
 function mapError(cause: unknown, tried: string, peer: Domid): ConduitError {
   if (cause instanceof ConduitError) return cause
   const { code: errno, syscall, message } = cause as NodeJS.ErrnoException
-  if (errno !== 'EINVAL') return systemError(cause, tried, 'MAPPING_FAILED')
+  if (errno !== 'EINVAL' || syscall !== 'mmap') return systemError(cause, tried, 'MAPPING_FAILED')
   return new ConduitError('GRANT_INVALID', `${tried}: ${message}`, {
     errno,
     syscall,

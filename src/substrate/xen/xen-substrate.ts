@@ -1,64 +1,81 @@
 // The xen substrate: pages and ports of a real hypervisor, through the kernel's drivers; no libxen. What the kernel does by
 // itself when a process or a domain dies (bytes cleared, ports kicked, pages given back) is not done here.
-import { parseDomid } from '../../../protocol/conduit.js'
-import { type Domid, domid, type EvtchnPort, type Gref } from '../../../protocol/xen.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Domid, EvtchnPort, Gref } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
-import { XenstoreClient } from '../../xenstore/client.js'
+import { type Native, native } from '../../native.js'
 import type { OpenXenstoreTransport, XenstoreTransport } from '../../xenstore/transport.js'
-import type { EventChannel, MapOptions, Mapping, Share, ShareOptions, Substrate } from '../substrate.js'
+import type { EventChannel, GrantBudget, MapOptions, Mapping, Share, ShareOptions, Substrate } from '../substrate.js'
 import { Devices } from './devices.js'
 import { EventTable } from './event-table.js'
-import { GrantedPages } from './granted-pages.js'
+import { GrantedPages, readGrantLimit } from './granted-pages.js'
 import { MappedPages } from './mapped-pages.js'
+import { OwnDomid } from './own-domid.js'
 import { xenStore } from './store-path.js'
 
 export interface XenOptions {
-  /** Connects to the store; by default as libxenstore does. */
-  readonly store?: OpenXenstoreTransport | undefined
+  /** Milliseconds for the store to tell which domain this is; 10,000 by default. */
+  readonly timeoutMs?: number | undefined
+  /** Gives up opening, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
   /** For tests: allow a peer that is this domain itself, which kernels have crashed at. */
   readonly loopback?: boolean | undefined
+  /** For tests: connects to the store; by default as libxenstore does. */
+  readonly store?: OpenXenstoreTransport | undefined
+  /** For tests: what to open and control devices with. */
+  readonly addon?: Native | undefined
+  /** For tests: gntalloc's limit. */
+  readonly readGrantLimit?: (() => number | undefined) | undefined
+  /** For tests: waits. */
+  readonly pause?: ((ms: number) => Promise<unknown>) | undefined
 }
+
+const OPEN_TIMEOUT_MS = 10_000
 
 export class XenSubstrate implements Substrate {
   readonly kind = 'xen'
-  readonly #options: XenOptions
+  readonly #loopback: boolean
   readonly #openStore: OpenXenstoreTransport
-  readonly #store: XenstoreClient
-  readonly #devices = new Devices()
-  readonly #ports = new EventTable(this.#devices)
-  readonly #granted = new GrantedPages(this.#devices)
-  readonly #mapped = new MappedPages(this.#devices)
+  readonly #own: OwnDomid
+  readonly #devices: Devices
+  readonly #ports: EventTable
+  readonly #granted: GrantedPages
+  readonly #mapped: MappedPages
   readonly #transports = new Set<XenstoreTransport>()
-  #domid: Domid
   #closed = false
 
-  private constructor(options: XenOptions, openStore: OpenXenstoreTransport, store: XenstoreClient, own: Domid) {
-    this.#options = options
+  private constructor(options: XenOptions, openStore: OpenXenstoreTransport, own: OwnDomid) {
+    this.#loopback = options.loopback === true
     this.#openStore = openStore
-    this.#store = store
-    this.#domid = own
+    this.#own = own
+    this.#devices = new Devices(options.addon ?? native())
+    this.#ports = new EventTable(this.#devices)
+    this.#granted = new GrantedPages(this.#devices, options.readGrantLimit ?? readGrantLimit)
+    this.#mapped = new MappedPages(this.#devices, options.pause ?? sleep)
+    own.onChange = () => this.#onRestored()
   }
 
   /**
    * Find out which domain this is. Devices are opened when they are first needed.
-   * @throws ConduitError SUBSTRATE_UNAVAILABLE, ENOENT, ECONNREFUSED, EACCES, EMFILE
+   * @throws ConduitError SUBSTRATE_UNAVAILABLE, EMFILE, ADDON_MISSING; the signal's reason
    */
   static async open(options: XenOptions = {}): Promise<XenSubstrate> {
-    const openStore = options.store ?? xenStore()
-    const store = await XenstoreClient.open(openStore)
+    const openStore = options.store ?? xenStore(() => options.addon ?? native())
+    const own = await OwnDomid.ask(openStore, options.timeoutMs ?? OPEN_TIMEOUT_MS, options.signal)
     try {
-      const substrate = new XenSubstrate(options, openStore, store, await readDomid(store))
-      // After a restore the domain has another number, and none of its grants and ports.
-      await store.watch('domid', () => void substrate.#lookAtDomid())
-      return substrate
+      return new XenSubstrate(options, openStore, own)
     } catch (error) {
-      await store.close()
+      await own.close()
       throw error
     }
   }
 
   get domid(): Domid {
-    return this.#domid
+    return this.#own.domid
+  }
+
+  get grantBudget(): GrantBudget {
+    return this.#granted.budget
   }
 
   async share(peer: Domid, pages: number, options: ShareOptions = {}): Promise<Share> {
@@ -85,7 +102,18 @@ export class XenSubstrate implements Substrate {
     this.#checkOpen()
     const transport = await this.#openStore()
     this.#transports.add(transport)
-    return { ...forward(transport), close: () => this.#drop(transport) }
+    return {
+      send: (bytes) => transport.send(bytes),
+      onData: (receiver) => transport.onData(receiver),
+      onClose: (listener) =>
+        transport.onClose((error) => {
+          this.#transports.delete(transport)
+          listener(error)
+        }),
+      ref: () => transport.ref(),
+      unref: () => transport.unref(),
+      close: () => transport.close(),
+    }
   }
 
   async close(): Promise<void> {
@@ -94,7 +122,7 @@ export class XenSubstrate implements Substrate {
     this.#giveBack()
     this.#ports.close()
     this.#devices.close()
-    await this.#store.close()
+    await this.#own.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -106,19 +134,14 @@ export class XenSubstrate implements Substrate {
     this.#mapped.close()
   }
 
-  #drop(transport: XenstoreTransport): void {
-    this.#transports.delete(transport)
-    transport.close()
-  }
-
-  async #lookAtDomid(): Promise<void> {
-    const now = await readDomid(this.#store).catch(() => this.#domid)
-    if (this.#closed || now === this.#domid) return
-    this.#domid = now
+  /** Saved and restored, or migrated: none of the grants, ports and mappings came along. */
+  #onRestored(): void {
+    // Order matters: pages first, since a foreign page can no longer be touched; then their owners hear of it.
     this.#giveBack()
-    // Channels find their pages gone and fail; the clients of the store begin anew, and with them names and watches.
-    this.#ports.wakeAll()
-    for (const transport of this.#transports) this.#drop(transport)
+    this.#ports.lose()
+    this.#devices.reopen()
+    // The store's clients connect again, and with that register their names and watches under the new number.
+    for (const transport of this.#transports) transport.close()
   }
 
   #checkOpen(): void {
@@ -128,29 +151,10 @@ export class XenSubstrate implements Substrate {
 
   #checkPeer(peer: Domid): void {
     this.#checkOpen()
-    if (peer !== this.#domid || this.#options.loopback === true) return
+    if (peer !== this.domid || this.#loopback) return
     throw new ConduitError('EINVAL', `domain ${peer} is this domain: Xen shares pages between two`, {
       domid: peer,
-      hint: 'within one domain use the local backend: CONDUIT_BACKEND=local for both ends',
+      hint: 'within one domain connect by name, or use the local backend: CONDUIT_BACKEND=local for both ends',
     })
   }
 }
-
-/** Every domain may read its own. @throws ConduitError SUBSTRATE_UNAVAILABLE when it is no number. */
-async function readDomid(store: XenstoreClient): Promise<Domid> {
-  const text = await store.readText('domid')
-  const number = parseDomid(text)
-  if (number !== undefined) return domid(number)
-  throw new ConduitError('SUBSTRATE_UNAVAILABLE', `the store says this is domain ${JSON.stringify(text)}`, {
-    hint: 'dom0 needs xen-init-dom0, which writes /local/domain/0/domid',
-  })
-}
-
-const forward = (transport: XenstoreTransport): XenstoreTransport => ({
-  send: (bytes) => transport.send(bytes),
-  onData: (receiver) => transport.onData(receiver),
-  onClose: (listener) => transport.onClose(listener),
-  ref: () => transport.ref(),
-  unref: () => transport.unref(),
-  close: () => transport.close(),
-})

@@ -2,7 +2,7 @@
 // ever waits in it.
 import { XENSTORE_HEADER_BYTES } from '../../../protocol/xenstore-wire.js'
 import { ConduitError } from '../../errors.js'
-import { native, PollEvent } from '../../native.js'
+import { type Native, type NativeFdWatcher, PollEvent } from '../../native.js'
 import type { XenstoreTransport } from '../../xenstore/transport.js'
 import { openDevice, XEN_DEVICES } from './devices.js'
 
@@ -14,13 +14,14 @@ const READS_PER_WAKE = 8
 const BUSY_PAUSE_MS = 1
 
 /** @throws ConduitError SUBSTRATE_UNAVAILABLE, EMFILE */
-export function openXenbus(): XenstoreTransport {
-  return new XenbusTransport(openDevice('xenbus'))
+export function openXenbus(addon: Native): XenstoreTransport {
+  return new XenbusTransport(addon, openDevice(addon, 'xenbus'))
 }
 
 class XenbusTransport implements XenstoreTransport {
+  readonly #native: Native
   readonly #fd: number
-  readonly #watcher
+  readonly #watcher: NativeFdWatcher
   readonly #target = Buffer.alloc(READ_BYTES)
   #receiver: ((bytes: Uint8Array) => void) | undefined
   #listener: ((error?: Error) => void) | undefined
@@ -30,9 +31,10 @@ class XenbusTransport implements XenstoreTransport {
   #closed = false
   #failure: Error | undefined
 
-  constructor(fd: number) {
+  constructor(addon: Native, fd: number) {
+    this.#native = addon
     this.#fd = fd
-    this.#watcher = new (native().FdWatcher)(fd, false, () => {
+    this.#watcher = new addon.FdWatcher(fd, false, () => {
       this.#onReadable()
       return 0
     })
@@ -70,7 +72,7 @@ class XenbusTransport implements XenstoreTransport {
   #onReadable(): void {
     try {
       for (let reads = 0; reads < READS_PER_WAKE && !this.#closed; reads++) {
-        const count = native().readBytes(this.#fd, this.#target)
+        const count = this.#native.readBytes(this.#fd, this.#target)
         if (count < 0) return
         this.#receiver?.(Buffer.from(this.#target.subarray(0, count)))
       }
@@ -85,7 +87,7 @@ class XenbusTransport implements XenstoreTransport {
     try {
       while (this.#queue.length > 0) {
         const [message] = this.#queue
-        const count = native().writeBytes(this.#fd, message!)
+        const count = this.#native.writeBytes(this.#fd, message!)
         if (count < 0) {
           this.#retry = setTimeout(() => this.#drain(), BUSY_PAUSE_MS)
           return
@@ -105,7 +107,7 @@ class XenbusTransport implements XenstoreTransport {
     clearTimeout(this.#retry)
     this.#queue = []
     this.#watcher.close()
-    native().closeFd(this.#fd)
+    this.#native.closeFd(this.#fd)
     setImmediate(() => this.#listener?.(failure))
   }
 }
