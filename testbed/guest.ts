@@ -21,7 +21,7 @@ export type GuestType = 'pv' | 'pvh'
 
 export interface GuestOptions {
   readonly type: GuestType
-  /** `guest-1`, … unless given. No two running guests share a name. */
+  /** One of its own unless given: no two running guests share a name. */
   readonly name?: string
   /** MiB. 448 by default: node in a file system that lies in memory needs no less. */
   readonly memory?: number
@@ -65,7 +65,7 @@ export class Guest {
   /** Resolves when the guest takes commands: after its `/dev/xen` nodes are there. Rejects with what its kernel said last. */
   static async create(options: GuestOptions): Promise<Guest> {
     created += 1
-    const name = options.name ?? `guest-${created}`
+    const name = options.name ?? `guest-${process.pid}-${created}`
     const file = `/tmp/${name}.cfg`
     writeFileSync(file, configuration(name, options))
     await xl('create', '-q', file)

@@ -15,6 +15,9 @@ import { qemuArguments, type XenstoredKind } from './qemu.js'
 import { writePieces } from './write-pieces.js'
 import { xenTree } from './xen-packages.js'
 
+/** Twenty times what it takes. */
+const BOOT_LIMIT_MS = 400_000
+
 export interface MachineOptions {
   readonly xenstored?: XenstoredKind
   /** Put into dom0 and into every guest. */
@@ -70,12 +73,17 @@ export class Machine {
     const socket = await agentOf(qemu, server)
     const machine = new Machine(qemu, new AgentConnection(socket, socket), folder)
     qemu.once('exit', () => machine.dom0.lose(new Error(`the machine ended; its console:\n${machine.console()}`)))
+    const late = setTimeout(() => {
+      machine.dom0.lose(new Error(`dom0 takes no commands; the console:\n${machine.console()}`))
+    }, BOOT_LIMIT_MS)
     try {
       await machine.dom0.ready
       return machine
     } catch (error) {
       await machine.stop()
       throw error
+    } finally {
+      clearTimeout(late)
     }
   }
 

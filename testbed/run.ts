@@ -1,7 +1,7 @@
 // `npm run xen`: boots a machine, runs commands in dom0 and in a guest, and ends with their status.
+import { startInGuest } from './guest-program.js'
 import { Machine } from './machine.js'
 import { OutputRelay } from './output-relay.js'
-import { PROJECT_IN_MACHINE } from './project.js'
 import type { RemoteProcess } from './remote-process.js'
 import { HELP, parseRunOptions, type RunOptions, UsageError } from './run-options.js'
 import { FAILED } from './run-status.js'
@@ -73,35 +73,7 @@ async function ended({ process, relay }: Running): Promise<number> {
   return status
 }
 
-/** Resolves when the guest is up, with the program in dom0 that stands for its command. */
-async function startGuest(
-  machine: Machine,
-  options: RunOptions,
-  relay: OutputRelay,
-): Promise<Running & { domid: number }> {
-  const command = options.domu === undefined ? '' : Buffer.from(options.domu).toString('base64')
-  const session = `${PROJECT_IN_MACHINE}/dist/testbed/guest-session.js`
-  const process = machine.dom0.spawn(`exec node ${session} ${options.guest} ${options.memory} ${command}`, {
-    keep: false,
-  })
-  const domid = await firstLine(process, relay)
-  return { process, relay, domid: Number(domid) }
-}
-
-/** The first line says that the guest is up; all after it is its command's. */
-function firstLine(process: RemoteProcess, relay: OutputRelay): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let held: Buffer | undefined = Buffer.alloc(0)
-    process.onOutput((bytes, stream) => {
-      if (held === undefined || stream === 'stderr') return relay.piece(bytes, stream)
-      held = Buffer.concat([held, bytes])
-      const end = held.indexOf(10)
-      if (end < 0) return
-      const rest = held.subarray(end + 1)
-      resolve(held.toString('utf8', 0, end))
-      held = undefined
-      if (rest.length > 0) relay.piece(rest, stream)
-    })
-    process.wait().then(({ status }) => reject(new Error(`no guest (status ${status})`)), reject)
-  })
+async function startGuest(machine: Machine, { guest, memory, domu }: RunOptions, relay: OutputRelay) {
+  const program = { type: guest!, memory, ...(domu === undefined ? {} : { command: domu }) }
+  return { relay, ...(await startInGuest(machine, program, (bytes, stream) => relay.piece(bytes, stream))) }
 }

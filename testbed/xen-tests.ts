@@ -1,0 +1,93 @@
+// Runs the tests that belong into the machine: in dom0, then those for every domain in a PV and in a PVH guest.
+
+import { startInGuest } from './guest-program.js'
+import { Machine } from './machine.js'
+import { PROJECT_IN_MACHINE } from './project.js'
+import type { XenstoredKind } from './qemu.js'
+import type { OutputListener } from './remote-process.js'
+import { Silence } from './silence.js'
+import { TestOutcome, type TestResult } from './test-outcome.js'
+import { RecordReader, type TestRecord } from './test-records.js'
+
+/** In the order in which they run. */
+export const TEST_DOMAINS = ['dom0', 'pv', 'pvh'] as const
+export type TestDomain = (typeof TEST_DOMAINS)[number]
+
+/** Longer than any test in there may take by its own timeout (test/xen/run-inside.ts). */
+const SILENCE_LIMIT_MS = 240_000
+const GUEST_MEMORY = 512
+/** What a failing run has printed last, in characters. */
+const TAIL = 6000
+
+export interface XenTestOptions {
+  readonly xenstored: XenstoredKind
+  readonly domains: readonly TestDomain[]
+  /** Part of the name of the test files to run; all unless given. */
+  readonly files: string
+  /** Told of each record as it comes. */
+  readonly onRecord: (domain: TestDomain, record: TestRecord) => void
+}
+
+/** The results by domain. Rejects when no machine comes up. What happens later is a failed test of its domain. */
+export async function runXenTests(options: XenTestOptions): Promise<Map<TestDomain, readonly TestResult[]>> {
+  const machine = await Machine.boot({ xenstored: options.xenstored })
+  try {
+    const results = new Map<TestDomain, readonly TestResult[]>()
+    for (const domain of options.domains) results.set(domain, await new DomainRun(machine, domain, options).results())
+    return results
+  } finally {
+    await machine.stop()
+  }
+}
+
+class DomainRun {
+  readonly #machine: Machine
+  readonly #domain: TestDomain
+  readonly #options: XenTestOptions
+  readonly #outcome = new TestOutcome()
+  readonly #silence = new Silence(SILENCE_LIMIT_MS)
+  readonly #reader: RecordReader
+  #tail = ''
+
+  constructor(machine: Machine, domain: TestDomain, options: XenTestOptions) {
+    this.#machine = machine
+    this.#domain = domain
+    this.#options = options
+    const onRecord = (record: TestRecord) => {
+      this.#outcome.add(record)
+      options.onRecord(domain, record)
+    }
+    this.#reader = new RecordReader(onRecord, (text) => this.#print(text))
+  }
+
+  async results(): Promise<readonly TestResult[]> {
+    const end = await Promise.race([this.#run(), this.#silence.tooLong]).catch((error: Error) => error.message)
+    this.#silence.stop()
+    this.#outcome.finish(`${end}\nlast output:\n${this.#tail}\nconsole of dom0:\n${this.#machine.console()}`)
+    return this.#outcome.results
+  }
+
+  async #run(): Promise<string> {
+    const domain = this.#domain
+    const run = `${PROJECT_IN_MACHINE}/dist/test/xen/run-inside.js`
+    const command = `cd ${PROJECT_IN_MACHINE} && exec node --enable-source-maps --expose-gc ${run} ${domain} '${this.#options.files}'`
+    const listener: OutputListener = (bytes, stream) => {
+      this.#silence.broken()
+      if (stream === 'stdout') this.#reader.piece(bytes)
+      else this.#print(bytes.toString())
+    }
+    if (domain === 'dom0') {
+      const process = this.#machine.dom0.spawn(command, { keep: false })
+      process.onOutput(listener)
+      return `ended with status ${(await process.wait()).status}`
+    }
+    const program = await startInGuest(this.#machine, { type: domain, memory: GUEST_MEMORY, command }, listener)
+    const { status } = await program.process.wait()
+    await this.#machine.dom0.run(`xl destroy ${program.domid}`)
+    return `ended with status ${status}`
+  }
+
+  #print(text: string): void {
+    this.#tail = (this.#tail + text).slice(-TAIL)
+  }
+}
