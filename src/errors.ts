@@ -66,8 +66,8 @@ export const ERROR_CODES = {
   /** Pass the server's `mode` to connect(). */
   CONDUIT_MODE: 'the peer speaks the other mode: stream against message',
   /**
-   * The xen backend, which is not part of this version; or a local hypervisor that cannot be reached in
-   * `attachTimeoutMs`.
+   * No Xen domain, a device that is missing or closed to this user, a store or a local hypervisor that does not answer in
+   * `attachTimeoutMs`: the hint says which, and what to type.
    */
   SUBSTRATE_UNAVAILABLE: 'the backend asked for is not there',
   /** New connections fail; channels that were open go on. Also after the environment's substrate was closed. */

@@ -54,7 +54,13 @@ export interface EnvironmentOptions extends SubstrateOptions, Omit<ConduitOption
  * const socket = await conduit.connect('echo')
  */
 export async function openEnvironment(options: EnvironmentOptions = {}): Promise<Conduit> {
-  return Conduit.open({ ...options, substrate: options.substrate ?? (await openSubstrate(options)) })
+  const substrate = options.substrate ?? (await openSubstrate(options))
+  const { signal: _until, ...lasting } = options
+  // Xen shares pages between two domains: within one they are the local backend's.
+  const within = async () =>
+    Conduit.open({ ...lasting, substrate: await openSubstrate({ ...lasting, backend: 'local' }) })
+  const loopback = options.loopback ?? (substrate.kind === 'xen' ? within : undefined)
+  return Conduit.open({ ...options, substrate, loopback })
 }
 
 /**
@@ -85,10 +91,14 @@ export async function connect(
     signal: options.signal,
     timeoutMs,
     onTimeout: () =>
-      new ConduitError('ETIMEDOUT', `connect to ${address}: waited ${timeoutMs} ms for the local hypervisor`, {
-        endpoint: address,
-        hint: 'it is stopped or hangs: continue or end that process, or set CONDUIT_RUNTIME_DIR',
-      }),
+      new ConduitError(
+        'ETIMEDOUT',
+        `connect to ${address}: waited ${timeoutMs} ms for the local hypervisor, or Xen's store`,
+        {
+          endpoint: address,
+          hint: 'it is stopped or hangs: continue or end that process, or set CONDUIT_RUNTIME_DIR',
+        },
+      ),
   })
   const { conduit, release } = await untilAborted(leased, limit.signal)
     .catch((error: unknown) => {

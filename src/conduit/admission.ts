@@ -6,6 +6,7 @@ import { ConduitError, isConduitError } from '../errors.js'
 import type { XenstoreWatch } from '../xenstore/watch.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { startDeadline } from './deadline.js'
+import { refuseOwn } from './loopback.js'
 
 /** Where requests go, and who answers them. */
 export interface Entrance {
@@ -94,6 +95,7 @@ export class Admission {
     const stopListening = store.onLost((error) => limit.abort(error))
     try {
       const server = await this.#holder()
+      refuseOwn(this.#context, server)
       const directory = clientPath(this.#name, ownDomid(this.#context))
       this.#asked = true
       await Promise.all([this.#watchDirectory(directory), mailbox.ask('want', this.#name, limit.signal)])

@@ -26,6 +26,7 @@ import { FlatLayout } from './flat-layout.js'
 import { FlowTable } from './flow-table.js'
 import { type Flow, listFlows, listUnlisted, type UnlistedFlows } from './flows.js'
 import { ListenerTable } from './listener-table.js'
+import { Loopback, ownAddress } from './loopback.js'
 import { Mailbox } from './mailbox.js'
 import { listNames, type NameEntry } from './names.js'
 import { ConduitServer } from './server.js'
@@ -48,14 +49,20 @@ export interface ConduitOptions {
   readonly handshakeTimeoutMs?: number | undefined
   /** How long a name stays wanted after its last connection; 5,000 by default. */
   readonly lingerMs?: number | undefined
+  /**
+   * Opens the environment for connections within this domain, for substrates that share pages between two domains only: at the
+   * first server that listens, or the first client of such a one. Closed with this one.
+   */
+  readonly loopback?: (() => Promise<Conduit>) | undefined
   /** For tests. */
   readonly clock?: Clock | undefined
 }
 
-/** What a server listens with. */
-interface AttachedServer {
+/** Where a server listens, and on what. */
+export interface ListeningPlace {
   readonly context: ConduitContext
   readonly listeners: Listeners
+  readonly target: Address
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
@@ -93,6 +100,7 @@ export class Conduit {
       flows: new FlowTable(store, background, () => substrate.domid),
       ringBytes: options.ringBytes ?? (substrate.kind === 'local' ? LOCAL_RING_BYTES : RING_BYTES),
       handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      loopback: options.loopback === undefined ? undefined : new Loopback(options.loopback),
       lingerMs: options.lingerMs ?? LINGER_MS,
     }
     this.#connector = new Connector(this.#context)
@@ -187,12 +195,28 @@ export class Conduit {
     return listUnlisted(this.#context.store)
   }
 
-  /** For ConduitServer: where it listens. @internal */
-  attachServer(server: ConduitServer): AttachedServer {
+  /** For ConduitServer: the environment that it is closed with. @internal */
+  attachServer(server: ConduitServer): ConduitContext {
     if (this.#closing !== undefined) throw environmentClosed()
     this.#servers.add(server)
     server.once('close', () => this.#servers.delete(server))
-    return { context: this.#context, listeners: { guarded: this.#listeners, flat: this.#flat } }
+    return this.#context
+  }
+
+  /**
+   * For ConduitServer: where it listens. Within the domain first, where one process alone can have a name.
+   * @throws ConduitError why the environment for connections within the domain cannot be opened
+   * @internal
+   */
+  async placesFor(target: Address): Promise<ListeningPlace[]> {
+    const place = { context: this.#context, listeners: { guarded: this.#listeners, flat: this.#flat }, target }
+    const own = ownAddress(this.#context, target)
+    const { loopback } = this.#context
+    if (loopback === undefined || (target.kind === 'direct' && own === undefined)) return [place]
+    const within = await loopback.conduit()
+    const guarded = within.#listeners
+    const here = { context: within.#context, listeners: { guarded, flat: guarded }, target: own ?? target }
+    return own === undefined ? [here, place] : [here]
   }
 
   /** A channel that is not a socket yet; see {@link bind}. For this package's own sockets. @internal */
@@ -231,6 +255,7 @@ export class Conduit {
     })
     await Promise.all([...destroyed, ...[...this.#servers].map((server) => server.destroy())])
     await Promise.all([this.#connector.close(), this.#listeners.close()])
+    await this.#context.loopback?.close()
     await background.settled()
     await mailbox.close()
     await store.close()

@@ -5,6 +5,7 @@ import type { XenstoreClient } from '../xenstore/client.js'
 import type { Background } from './background.js'
 import type { Clock } from './clock.js'
 import type { FlowTable } from './flow-table.js'
+import type { Loopback } from './loopback.js'
 import type { Mailbox } from './mailbox.js'
 
 export interface ConduitContext {
@@ -18,6 +19,8 @@ export interface ConduitContext {
   readonly ringBytes: number
   /** From the request's acceptance until the client is there. */
   readonly handshakeTimeoutMs: number
+  /** Where connections within this domain go, if this substrate has none. */
+  readonly loopback: Loopback | undefined
   /** How long a name stays wanted after its last connection. */
   readonly lingerMs: number
 }

@@ -9,6 +9,7 @@ import { type ConduitContext, ownDomid } from './context.js'
 import { type Deadline, startDeadline } from './deadline.js'
 import { connectDirect } from './direct.js'
 import type { FlatConnector } from './flat-connector.js'
+import { HeldHere, ownAddress } from './loopback.js'
 import type { OpenConnection } from './peer-loss.js'
 import { type ConnectTrace, traceConnect } from './trace.js'
 
@@ -57,12 +58,32 @@ export class Dialer {
     store.ref()
     this.#running.add(limit)
     try {
-      return await this.#dialNow(address, options, trace, limit.signal)
+      return await this.#dialHereOrThere(address, options, trace, limit.signal)
     } finally {
       store.unref()
       this.#running.delete(limit)
       limit.clear()
     }
+  }
+
+  /** Within this domain where the substrate cannot: an address of its own at once, a name when it turns out to be. */
+  async #dialHereOrThere(
+    address: Address,
+    options: ConnectOptions,
+    trace: ConnectTrace,
+    signal: AbortSignal,
+  ): Promise<DialedChannel> {
+    const { loopback } = this.#context
+    const own = ownAddress(this.#context, address)
+    if (own === undefined) {
+      try {
+        return await this.#dialNow(address, options, trace, signal)
+      } catch (error) {
+        if (!(error instanceof HeldHere)) throw error
+      }
+    }
+    trace.step = 'a server of this domain'
+    return loopback!.dial(own ?? address, { ...options, signal })
   }
 
   async #dialNow(

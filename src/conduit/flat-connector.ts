@@ -9,6 +9,7 @@ import { type ConduitContext, ownDomid } from './context.js'
 import { untilAborted } from './deadline.js'
 import { connectDirectNow, type DirectRequest } from './direct.js'
 import type { FlatNames } from './flat-names.js'
+import { refuseOwn } from './loopback.js'
 import { nameAppears } from './name-appearance.js'
 import { throughOutages } from './outages.js'
 import { removeIfEmpty } from './vchan-keys.js'
@@ -52,7 +53,10 @@ export class FlatConnector {
     for (;;) {
       const text = await this.#context.store.readText(namePath(name)).catch(nothing)
       const server = text === undefined ? undefined : parseOwner(text)
-      if (server !== undefined) return server
+      if (server !== undefined) {
+        refuseOwn(this.#context, server)
+        return server
+      }
       if (!wait) throw nobody(name)
       onStep('somebody to claim the name')
       await nameAppears(this.#context, name, signal)

@@ -14,7 +14,7 @@ import type { DroppedConnection, ServerOptions } from './server-options.js'
 /** Where names are listened on, by layout. */
 export interface Listeners {
   readonly guarded: ListenerTable
-  readonly flat: FlatLayout
+  readonly flat: Pick<FlatLayout, 'listen'>
 }
 
 export interface ServerPortOptions {

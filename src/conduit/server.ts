@@ -5,9 +5,11 @@ import { type Address, type ConduitLayout, type ConduitMode, formatAddress } fro
 import { ConduitError, isConduitError } from '../errors.js'
 import { checkMessageOptions } from '../vchan/message-socket.js'
 import { checkSocketOptions } from '../vchan/socket.js'
+import type { ListeningPlace } from './conduit.js'
 import { addressOf, checkLayout, checkMode, checkNumber, checkSizes } from './connect-options.js'
 import type { ConduitContext } from './context.js'
-import { startDeadline } from './deadline.js'
+import { startDeadline, untilAborted } from './deadline.js'
+import type { ListenHandle } from './listener-table.js'
 import { ServerConnections, type ServerSocket } from './server-connections.js'
 import type { ConduitLease, ConnectionListener, ListenOptions, ServerAddress, ServerOptions } from './server-options.js'
 import { ServerPort } from './server-port.js'
@@ -155,7 +157,7 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     options.signal?.throwIfAborted()
     const lease = await this.#acquire()
     this.#release = async () => lease.release()
-    const { context, listeners } = lease.conduit.attachServer(this)
+    const context = lease.conduit.attachServer(this)
     this.#context = context
     const limit = startDeadline(context.clock, {
       signal: options.signal,
@@ -171,9 +173,16 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     context.store.ref()
     try {
       if (this.#closing.signal.aborted) throw closedWhileListening(target)
-      const handle = await this.#port(context).listen(target, listeners, limit.signal)
-      this.#stop = () => handle.stop()
-      this.#release = () => handle.release().finally(() => lease.release())
+      const places = await untilAborted(lease.conduit.placesFor(target), limit.signal)
+      const handles = await this.#listenAt(places, limit.signal)
+      this.#stop = () => {
+        for (const handle of handles) handle.stop()
+      }
+      this.#release = async () => {
+        const released = await Promise.allSettled(handles.map((handle) => handle.release()))
+        lease.release()
+        for (const result of released) if (result.status === 'rejected') throw result.reason
+      }
     } finally {
       context.store.unref()
       limit.clear()
@@ -183,6 +192,20 @@ export class ConduitServer<Socket extends ServerSocket = ServerSocket> extends E
     this.#address = { address: formatAddress(target), name, port: target.port, domid: context.substrate.domid }
     this.#hold()
     options.signal?.addEventListener('abort', () => void this.close(), { once: true, signal: this.#closing.signal })
+  }
+
+  /** At all or at none. */
+  async #listenAt(places: readonly ListeningPlace[], signal: AbortSignal): Promise<ListenHandle[]> {
+    const handles: ListenHandle[] = []
+    try {
+      for (const { context, listeners, target } of places) {
+        handles.push(await this.#port(context).listen(target, listeners, signal))
+      }
+      return handles
+    } catch (error) {
+      await Promise.all(handles.map((handle) => handle.release()))
+      throw error
+    }
   }
 
   #port(context: ConduitContext): ServerPort {
