@@ -2,9 +2,10 @@
 // stays: no pages, no keys, and the entry says why or is gone.
 import { ACCEPTED, formatRefused, vchanPath } from '../../protocol/conduit.js'
 import type { Domid } from '../../protocol/xen.js'
-import { ConduitError, isConduitError } from '../errors.js'
-import { VchanChannel } from '../vchan/channel.js'
+import { type ConduitError, isConduitError } from '../errors.js'
+import type { VchanChannel } from '../vchan/channel.js'
 import { type ConduitContext, ownDomid } from './context.js'
+import { serveWithinMeans } from './serve-within-means.js'
 import { publishKeys, removeKeys } from './vchan-keys.js'
 
 export interface Offer {
@@ -18,9 +19,6 @@ export interface Offer {
   onServed(channel: VchanChannel): void
 }
 
-/** Ring sizes to fall back to while grants run short; 0 is libxenvchan's in-page pair, which costs one grant. */
-const SMALLER_RINGS = [64 << 10, 16 << 10, 0]
-
 /** @throws ConduitError what the entry says; the signal's reason or what the client did, after which the entry is gone. */
 export async function acceptConnection(
   context: ConduitContext,
@@ -32,7 +30,7 @@ export async function acceptConnection(
   const path = `${vchanPath(server, offer.client)}/${offer.connectionId}`
   let channel: VchanChannel | undefined
   try {
-    channel = await serveWithinMeans(context, offer)
+    channel = await serveWithinMeans(context, offer.client, offer)
     offer.onServed(channel)
     signal.throwIfAborted()
     const { ringRef, port } = channel
@@ -59,18 +57,4 @@ export async function acceptConnection(
 /** Answer a request with a code. */
 export function refuseConnection(context: ConduitContext, entryPath: string, code: ConduitError['code']): void {
   context.background.run(context.store.write(entryPath, formatRefused(code)))
-}
-
-async function serveWithinMeans(context: ConduitContext, offer: Offer): Promise<VchanChannel> {
-  const sizes = [offer.ringBytes, ...SMALLER_RINGS.filter((bytes) => bytes < offer.ringBytes)]
-  for (const bytes of sizes) {
-    try {
-      const spin = offer.spinMicros === undefined ? {} : { spinMicros: offer.spinMicros }
-      const rings = bytes === 0 ? { leftBytes: 1024, rightBytes: 2048 } : { leftBytes: bytes, rightBytes: bytes }
-      return await VchanChannel.serve(context.substrate, offer.client, { ...rings, ...spin })
-    } catch (error) {
-      if (!isConduitError(error, 'GRANT_LIMIT') || bytes === 0) throw error
-    }
-  }
-  throw new ConduitError('GRANT_LIMIT', 'no size of ring fits into the grants that are left')
 }

@@ -4,6 +4,7 @@ import type { Substrate } from '../substrate/substrate.js'
 import type { XenstoreClient } from '../xenstore/client.js'
 import type { Background } from './background.js'
 import type { Clock } from './clock.js'
+import type { DomainWatch } from './domain-watch.js'
 import type { FlowTable } from './flow-table.js'
 import type { Loopback } from './loopback.js'
 import type { Mailbox } from './mailbox.js'
@@ -15,7 +16,8 @@ export interface ConduitContext {
   readonly clock: Clock
   readonly background: Background
   readonly flows: FlowTable
-  /** Bytes of each ring where the client asks for none. */
+  readonly domains: DomainWatch
+  /** Bytes of each ring where the client asks for none: fewer, by default, while grants are short. */
   readonly ringBytes: number
   /** From the request's acceptance until the client is there. */
   readonly handshakeTimeoutMs: number

@@ -115,10 +115,12 @@ export class Dialer {
     return Object.assign(routed, { identity: this.#identify({ ...ends, name, port }) })
   }
 
-  /** A channel that nobody watches over but its substrate. */
+  /** A channel that no registrar watches over. */
   #alone(channel: VchanChannel, identity: SocketIdentity): DialedChannel {
     const onPeerLost = (error: ConduitError) => channel.destroy(error)
-    return { channel, onPeerLost, done: () => undefined, identity: this.#identify(identity) }
+    const dialed: DialedChannel = { channel, onPeerLost, done: () => stop(), identity: this.#identify(identity) }
+    const stop = this.#context.domains.keep(channel.peer, dialed)
+    return dialed
   }
 
   #identify(identity: SocketIdentity): SocketIdentity {

@@ -2,11 +2,12 @@
 // may be a C program or a unikernel. One client for each time it is served.
 import { DIRECT_PATH_CHARS, type DirectAddress, formatAddress, vchanPath } from '../../protocol/conduit.js'
 import { ConduitError, isConduitError } from '../errors.js'
-import { VchanChannel } from '../vchan/channel.js'
+import type { VchanChannel } from '../vchan/channel.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { untilAborted } from './deadline.js'
 import { openChannel } from './open-channel.js'
 import { throughOutages } from './outages.js'
+import { serveWithinMeans } from './serve-within-means.js'
 import { publishKeysAtOnce, readKeys, removeIfEmpty, removeKeys, type VchanKeys } from './vchan-keys.js'
 
 export interface DirectRequest {
@@ -105,13 +106,12 @@ export async function serveDirect(
   options: { readonly ringBytes: number; readonly spinMicros: number | undefined },
   signal: AbortSignal,
 ): Promise<DirectServer> {
-  const { store, background, substrate } = context
+  const { store, background } = context
   const server = ownDomid(context)
   const client = address.domid
   const path = directPath(server, client, address)
   if (await store.exists(path)) throw taken(address)
-  const rings = { leftBytes: options.ringBytes, rightBytes: options.ringBytes, spinMicros: options.spinMicros }
-  const channel = await VchanChannel.serve(substrate, client, rings)
+  const channel = await serveWithinMeans(context, client, options)
   const publish = (limit: AbortSignal) =>
     publishKeysAtOnce(store, { path, server, client, ringRef: channel.ringRef, port: channel.port }, limit)
   const closing = new AbortController()

@@ -62,11 +62,11 @@ export class ServerPort implements PortHandler {
     const { name, port, client, connectionId } = connection
     const { context, connections, layout } = this.#options
     const flow = { state: 'established', client, name, port } as const
-    // In the flat layout nobody made this domain a table to write in.
-    const removeFlow = layout === 'flat' ? () => undefined : context.flows.add(connectionId, flow)
+    // In the flat layout nobody made this domain a table to write in, and no registrar watches over its clients.
+    const unlist = layout === 'flat' ? context.domains.keep(client, open) : context.flows.add(connectionId, flow)
     const identity = { name, port, remoteAddress: `vchan://${client}`, localAddress: name, localPort: port }
     connections.welcome(open, identity, () => {
-      removeFlow()
+      unlist()
       done()
     })
     connections.endHandshake(`${client}/${connectionId}`)
@@ -87,7 +87,8 @@ export class ServerPort implements PortHandler {
     service.client.then(
       (channel) => {
         const identity = { remoteAddress: `vchan://${target.domid}`, remotePort: target.port, localPort: target.port }
-        connections.welcome({ channel, onPeerLost: (error) => channel.destroy(error) }, identity, () => undefined)
+        const open: OpenConnection = { channel, onPeerLost: (error) => channel.destroy(error) }
+        connections.welcome(open, identity, context.domains.keep(channel.peer, open))
       },
       () => undefined,
     )
