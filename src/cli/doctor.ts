@@ -14,7 +14,7 @@ export interface Diagnosis {
 
 export async function diagnose(): Promise<Diagnosis> {
   const backend = selectBackend()
-  const chosen = process.env.CONDUIT_BACKEND ? 'from CONDUIT_BACKEND' : 'the default'
+  const chosen = process.env.CONDUIT_BACKEND ? 'from CONDUIT_BACKEND' : 'what this machine is fit for'
   const checks: Check[] = [
     { name: 'backend', state: 'ok', text: `${backend} (${chosen})` },
     nodeCheck(),
@@ -23,13 +23,12 @@ export async function diagnose(): Promise<Diagnosis> {
     processorCheck(),
     await attempt('open files', filesCheck),
   ]
-  if (backend === 'local') {
-    const directory = await attempt('runtime directory', runtimeDirectoryCheck)
-    checks.push(directory)
-    // Nothing can run where nothing can be: one finding, not two.
-    if (directory.state === 'ok') checks.push(await attempt('local hypervisor', hypervisorCheck))
-  }
-  checks.push(...xenChecks(backend === 'xen'))
+  // On Xen too: connections within a domain are the local backend's.
+  const directory = await attempt('runtime directory', runtimeDirectoryCheck)
+  checks.push(directory)
+  // Nothing can run where nothing can be: one finding, not two.
+  if (directory.state === 'ok') checks.push(await attempt('local hypervisor', hypervisorCheck))
+  checks.push(...(await xenChecks(backend === 'xen')))
   checks.push(await attempt('channel', channelCheck))
   return { backend, works: checks.every(({ state }) => state !== 'fail'), checks }
 }

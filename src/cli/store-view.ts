@@ -6,8 +6,10 @@ import { untilAborted } from '../conduit/deadline.js'
 import { listFlows, listUnlisted } from '../conduit/flows.js'
 import { listNames } from '../conduit/names.js'
 import { ConduitError, type Flow, isConduitError, type NameEntry, type UnlistedFlows } from '../index.js'
+import { native } from '../native.js'
 import { hasRuntimeDirectory, runtimeDirectory } from '../substrate/local/runtime-dir.js'
 import { selectBackend } from '../substrate/select.js'
+import { xenStore } from '../substrate/xen/store-path.js'
 import { XenstoreClient } from '../xenstore/client.js'
 import { unixSocketTransport } from '../xenstore/unix-socket-transport.js'
 
@@ -42,12 +44,7 @@ export async function openLocalStore(directory: string = runtimeDirectory()): Pr
 
 /** @throws ConduitError SUBSTRATE_UNAVAILABLE, RUNTIME_DIR, EACCES, EINVAL, XENSTORE_DISCONNECTED */
 export async function viewStore(): Promise<StoreView> {
-  if (selectBackend() !== 'local') {
-    throw new ConduitError('SUBSTRATE_UNAVAILABLE', 'the xen backend is not part of this version', {
-      hint: 'unset CONDUIT_BACKEND, or set it to local',
-    })
-  }
-  const store = await openLocalStore()
+  const store = selectBackend() === 'local' ? await openLocalStore() : await openXenStore()
   if (store === undefined) return NOBODY
   store.ref()
   try {
@@ -58,10 +55,16 @@ export async function viewStore(): Promise<StoreView> {
   }
 }
 
+/** @throws ConduitError ENOENT, EACCES, SUBSTRATE_UNAVAILABLE when there is none */
+function openXenStore(): Promise<XenstoreClient> {
+  const opened = XenstoreClient.open(xenStore(native), { reconnect: false })
+  return untilAborted(opened, AbortSignal.timeout(LOOK_TIMEOUT_MS)).catch(explainTimeout)
+}
+
 function explainTimeout(error: unknown): never {
   if ((error as Error).name !== 'TimeoutError') throw error
-  throw new ConduitError('ETIMEDOUT', `the local store has not answered for ${LOOK_TIMEOUT_MS} ms`, {
-    hint: 'the local hypervisor is stopped or hangs: continue or end that process',
+  throw new ConduitError('ETIMEDOUT', `the store has not answered for ${LOOK_TIMEOUT_MS} ms`, {
+    hint: 'the local hypervisor, or xenstored in dom0, is stopped or hangs: continue or end that process',
   })
 }
 
