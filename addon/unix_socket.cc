@@ -20,7 +20,7 @@ namespace {
 // Most descriptors in one message (linux/net/scm.h, SCM_MAX_FD), both ways. Room for fewer on arrival would look like a
 // process that may open no more.
 constexpr size_t kMaxFds = 253;
-constexpr int kFlags = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
+constexpr int kFlags = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 // The first argument as an address for `syscall`.
 sockaddr_un Address(const Napi::CallbackInfo& info, const char* syscall) {
@@ -42,11 +42,11 @@ Napi::Array Owned(Napi::Env env, const int* fds, size_t count) {
   return list;
 }
 
-// unixListen(path: string): fd
+// unixListen(path: string, stream: boolean): fd
 Napi::Value UnixListen(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const sockaddr_un address = Address(info, "bind");
-  const int fd = socket(AF_UNIX, kFlags, 0);
+  const int fd = socket(AF_UNIX, (BooleanArgument(info, 1) ? SOCK_STREAM : SOCK_SEQPACKET) | kFlags, 0);
   if (fd < 0) throw ErrnoError(env, "socket", errno);
   const bool bound = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   if (!bound || listen(fd, SOMAXCONN) < 0) {
@@ -61,7 +61,7 @@ Napi::Value UnixListen(const Napi::CallbackInfo& info) {
 Napi::Value UnixConnect(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const sockaddr_un address = Address(info, "connect");
-  const int fd = socket(AF_UNIX, kFlags, 0);
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | kFlags, 0);
   if (fd < 0) throw ErrnoError(env, "socket", errno);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
     int error = errno;
@@ -84,7 +84,7 @@ Napi::Value SocketPair(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const int type = BooleanArgument(info, 0) ? SOCK_STREAM : SOCK_SEQPACKET;
   int fds[2];
-  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) throw ErrnoError(env, "socketpair", errno);
+  if (socketpair(AF_UNIX, type | kFlags, 0, fds) < 0) throw ErrnoError(env, "socketpair", errno);
   return Owned(env, fds, 2);
 }
 

@@ -9,6 +9,9 @@ export const CONTROL_VERSION = 1
 export const CONTROL_SOCKET_NAME = 'control'
 /** Where Debian's xenstore tools find the store: `XENSTORED_RUNDIR` is the runtime directory (xen-tools/xenstore-common.h). */
 export const XENSTORE_SOCKET_NAME = 'socket'
+/** A domain's own store, `xs<domid>`: made on request, for the process of that domain alone. No longer than the control socket's. */
+export const DOMAIN_STORE_PREFIX = 'xs'
+export const domainStoreName = (domid: number): string => `${DOMAIN_STORE_PREFIX}${domid}`
 /** Its exclusive flock is held by the hypervisor for as long as it lives. */
 export const LOCK_FILE_NAME = 'lock'
 /** High-water mark of domids handed out, for the next instance after a crash. */
@@ -54,6 +57,9 @@ export const ControlType = {
   MAPPED: 11,
   /** push: first gref, map id, peer: the peer has unmapped, and cleared the byte itself */
   UNMAPPED: 12,
+  /** → ; there is a socket `xs<domid>` in the runtime directory from then on, at which this process, and no other, finds
+   *  the store with this domain's rights: for libxenstore, which takes a path and no descriptor */
+  STORE_SOCKET: 13,
 } as const
 export type ControlType = (typeof ControlType)[keyof typeof ControlType]
 
@@ -71,7 +77,21 @@ export const ControlStatus = {
 export type ControlStatus = (typeof ControlStatus)[keyof typeof ControlStatus]
 
 /** Fewest words in a request or push of each type; more is an error but for MAP. */
-const WORDS: Record<ControlType, number> = { 1: 2, 2: 5, 3: 1, 4: 5, 5: 1, 6: 2, 7: 3, 8: 1, 9: 0, 10: 1, 11: 4, 12: 3 }
+const WORDS: Record<ControlType, number> = {
+  1: 2,
+  2: 5,
+  3: 1,
+  4: 5,
+  5: 1,
+  6: 2,
+  7: 3,
+  8: 1,
+  9: 0,
+  10: 1,
+  11: 4,
+  12: 3,
+  13: 0,
+}
 
 export interface ControlMessage {
   readonly type: ControlType

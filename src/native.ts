@@ -55,7 +55,7 @@ export interface Native {
   sealedBytes(fd: number): number
   eventfdCreate(): number
   eventfdNotify(fd: number): void
-  unixListen(path: string): number
+  unixListen(path: string, stream: boolean): number
   unixConnect(path: string): number
   unixAccept(fd: number): number
   socketPair(stream: boolean): [number, number]

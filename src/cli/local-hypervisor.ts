@@ -4,9 +4,11 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { CONTROL_SOCKET_NAME, DOMID_FILE_NAME, XENSTORE_SOCKET_NAME } from '../../protocol/local-control.js'
-import { DOMID_FIRST_RESERVED, domid } from '../../protocol/xen.js'
+import { DOMID_FIRST_RESERVED, type Domid, domid } from '../../protocol/xen.js'
 import { Registrar } from '../conduit/registrar.js'
-import { native, PollEvent } from '../native.js'
+import { native } from '../native.js'
+import { Acceptor } from '../substrate/local/acceptor.js'
+import { DomainStoreSockets } from '../substrate/local/domain-store-sockets.js'
 import { LocalHypervisor } from '../substrate/local/hypervisor.js'
 import { XenstoreClient } from '../xenstore/client.js'
 import { serveSocket, serveStore } from '../xenstore/store/socket-server.js'
@@ -18,8 +20,6 @@ const NODES_PER_DOMAIN = 10_000
 const GRACE_MS = 300
 /** How long it stays after the last client: the next command of a script finds it warm. */
 const LINGER_MS = 150
-/** How long it takes nobody in after it ran out of descriptors. */
-const ACCEPT_PAUSE_MS = 100
 /** The registrar's connection to the store. */
 const OWN_CONNECTIONS = 1
 
@@ -48,6 +48,11 @@ async function main(directory: string): Promise<void> {
   const client = await XenstoreClient.open(async () => store.transport(domid(0)))
   await Registrar.start(client)
   await serveStore(store, storePath)
+  const serve = (id: Domid, fd: number): void => {
+    native().releaseFd(fd)
+    serveSocket(store, id, new Socket({ fd, readable: true, writable: true }))
+  }
+  const domainSockets = new DomainStoreSockets(directory, serve)
 
   let timer: NodeJS.Timeout | undefined
   const leaveIfIdle = (): void => {
@@ -66,11 +71,12 @@ async function main(directory: string): Promise<void> {
   const hypervisor = new LocalHypervisor({
     store: {
       introduceDomain: (id) => store.introduceDomain(id),
-      domainDied: (id) => store.domainDied(id),
-      serve: (id, fd) => {
-        native().releaseFd(fd)
-        serveSocket(store, id, new Socket({ fd, readable: true, writable: true }))
+      domainDied: (id) => {
+        domainSockets.close(id)
+        store.domainDied(id)
       },
+      serve,
+      listen: (id, pid) => domainSockets.open(id, pid),
     },
     nextDomid,
     reserveDomids: (below) => writeFileSync(domidPath, String(below)),
@@ -78,19 +84,7 @@ async function main(directory: string): Promise<void> {
     onIdle: leaveIfIdle,
   })
 
-  const listener = native().unixListen(controlPath)
-  const watcher = new (native().FdWatcher)(listener, false, () => {
-    try {
-      for (let fd = native().unixAccept(listener); fd >= 0; fd = native().unixAccept(listener)) hypervisor.accept(fd)
-    } catch {
-      // Out of descriptors: those who wait in the queue are let in when others have left.
-      watcher.start(0)
-      setTimeout(() => watcher.start(PollEvent.READABLE), ACCEPT_PAUSE_MS)
-    }
-    return 0
-  })
-  watcher.ref()
-  watcher.start(PollEvent.READABLE)
+  new Acceptor(native().unixListen(controlPath, false), (fd) => hypervisor.accept(fd))
   if (afterCrash) setTimeout(() => hypervisor.endGrace(), GRACE_MS)
   leaveIfIdle()
 }

@@ -1,6 +1,8 @@
 // The local hypervisor and clients that speak its protocol badly, or well and too much: it lives, keeps nothing of theirs
 // once they have gone, and serves those who behave.
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import {
@@ -12,6 +14,7 @@ import {
   NONE,
 } from '../../protocol/local-control.js'
 import { native } from '../../src/native.js'
+import { DomainStoreSockets } from '../../src/substrate/local/domain-store-sockets.js'
 import { LocalHypervisor } from '../../src/substrate/local/hypervisor.js'
 import { eventually, turns } from '../support/eventually.js'
 import { RawControl } from '../support/raw-control.js'
@@ -31,7 +34,7 @@ const word = fc.oneof(
 )
 const type = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom(...Object.values(ControlType)) },
-  { weight: 1, arbitrary: fc.constantFrom(0, 13, 99, 0xffff) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 14, 99, 0xffff) },
 )
 const message = fc
   .record({
@@ -67,10 +70,18 @@ describe('local control protocol, fuzzed', () => {
   let mapper: RawControl
   let peers: { owner: number; mapper: number }
   let atHand: number[]
+  let directory: string
 
   beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'conduit-fuzz-'))
+    const sockets = new DomainStoreSockets(directory, (_domid, fd) => native().closeFd(fd))
     hypervisor = new LocalHypervisor({
-      store: { introduceDomain: () => {}, domainDied: () => {}, serve: (_domid, fd) => native().closeFd(fd) },
+      store: {
+        introduceDomain: () => {},
+        domainDied: (domid) => sockets.close(domid),
+        serve: (_domid, fd) => native().closeFd(fd),
+        listen: (domid, pid) => sockets.open(domid, pid),
+      },
       nextDomid: 1,
       reserveDomids: () => {},
       grace: false,
@@ -88,6 +99,8 @@ describe('local control protocol, fuzzed', () => {
     for (const fd of atHand) native().closeFd(fd)
     await eventually(() => hypervisor.domainCount === 0)
     hypervisor.close()
+    expect(readdirSync(directory)).to.deep.equal([])
+    rmSync(directory, { recursive: true })
   })
 
   /** Two honest clients share pages and a port, and give them back. */
@@ -99,6 +112,7 @@ describe('local control protocol, fuzzed', () => {
       for (const fd of answer.fds) native().closeFd(fd)
       return answer.fds.length
     }
+    await ask(owner, ControlType.STORE_SOCKET, [])
     await ask(owner, ControlType.GRANT, [GREF, 2, peers.mapper, 1, NONE], [memfd])
     await ask(owner, ControlType.LISTEN, [PORT, peers.mapper], [event, event])
     expect(await ask(mapper, ControlType.BIND, [peers.owner, PORT, PORT])).to.equal(2)

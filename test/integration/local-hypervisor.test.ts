@@ -89,7 +89,7 @@ describe('local hypervisor', () => {
 
   it('replaces sockets that a killed one left', async () => {
     for (const name of ['control', 'socket']) {
-      native().closeFd(native().unixListen(join(world.directory, name)))
+      native().closeFd(native().unixListen(join(world.directory, name), false))
       expect(existsSync(join(world.directory, name))).to.equal(true)
     }
     const substrate = await world.attach()
@@ -97,7 +97,7 @@ describe('local hypervisor', () => {
   })
 
   it('takes a mark of handed-out domids that is no number for none', async () => {
-    native().closeFd(native().unixListen(join(world.directory, 'control')))
+    native().closeFd(native().unixListen(join(world.directory, 'control'), false))
     writeFileSync(join(world.directory, 'next-domid'), 'garbage')
     expect((await world.attach()).domid).to.equal(1)
   })

@@ -118,7 +118,7 @@ describe('addon: unix sockets', () => {
   it('listens, connects, accepts and knows who came', () => {
     const folder = mkdtempSync(join(tmpdir(), 'conduit-'))
     const path = join(folder, 'socket')
-    const listener = native().unixListen(path)
+    const listener = native().unixListen(path, false)
     expect(native().unixAccept(listener)).to.equal(-1)
     const client = native().unixConnect(path)
     const server = native().unixAccept(listener)
@@ -138,8 +138,8 @@ describe('addon: unix sockets', () => {
   })
 
   it('refuses a path that does not fit into an address rather than cutting it', () => {
-    expect(() => native().unixListen('/tmp/conduit\0test')).to.throw(TypeError)
-    expect(() => native().unixListen(''))
+    expect(() => native().unixListen('/tmp/conduit\0test', false)).to.throw(TypeError)
+    expect(() => native().unixListen('', false))
       .to.throw()
       .with.property('code', 'ENOENT')
     expect(() => native().unixConnect(`/tmp/${'x'.repeat(120)}`))

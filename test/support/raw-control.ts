@@ -1,5 +1,5 @@
-// A client of a local hypervisor in this process that says whatever it likes: bytes and descriptors on one end of a
-// socket pair, of which the hypervisor has accepted the other.
+// A client of a local hypervisor that says whatever it likes: bytes and descriptors on one end of a socket pair, of which a
+// hypervisor in this process has accepted the other, or on a connection to one elsewhere.
 import {
   CONTROL_VERSION,
   type ControlMessage,
@@ -23,10 +23,15 @@ export class RawControl {
   readonly #buffer = new Uint8Array(MAX_CONTROL_BYTES)
   #sequence = 0
 
-  constructor(hypervisor: LocalHypervisor) {
+  /** @param peer a hypervisor in this process, or the descriptor of a connection to one, which is taken over */
+  constructor(peer: LocalHypervisor | number) {
+    if (typeof peer === 'number') {
+      this.fd = peer
+      return
+    }
     const [ours, theirs] = native().socketPair(false)
     this.fd = ours
-    hypervisor.accept(theirs)
+    peer.accept(theirs)
   }
 
   /** False when the queue is full or the hypervisor has hung up. */

@@ -3,14 +3,17 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import {
   CONTROL_HEADER_BYTES,
+  CONTROL_SOCKET_NAME,
   type ControlMessage,
   ControlStatus,
   ControlType,
   decodeControl,
+  domainStoreName,
   encodeControl,
   isWellFormed,
   MAX_MAP_GREFS,
 } from '../../protocol/local-control.js'
+import { DOMID_FIRST_RESERVED } from '../../protocol/xen.js'
 
 const message = (type: ControlType, words: number[]): ControlMessage => ({
   type,
@@ -28,6 +31,10 @@ describe('local control protocol', () => {
       words: [3, 0xfffffffe],
     })
     expect([...bytes]).to.deep.equal([7, 0, 3, 0, 4, 3, 2, 1, 3, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff])
+  })
+
+  it('gives a domain’s store socket a name no longer than the control socket’s, which is known to fit', () => {
+    expect(domainStoreName(DOMID_FIRST_RESERVED - 1).length).to.be.at.most(CONTROL_SOCKET_NAME.length)
   })
 
   it('decodes what it encodes', () => {
@@ -57,6 +64,8 @@ describe('local control protocol', () => {
     expect(isWellFormed(message(ControlType.BIND, [1, 2, 3]))).to.equal(true)
     expect(isWellFormed(message(ControlType.BIND, [1, 2]))).to.equal(false)
     expect(isWellFormed(message(ControlType.BIND, [1, 2, 3, 4]))).to.equal(false)
+    expect(isWellFormed(message(ControlType.STORE_SOCKET, []))).to.equal(true)
+    expect(isWellFormed(message(ControlType.STORE_SOCKET, [1]))).to.equal(false)
     expect(isWellFormed(message(ControlType.MAP, [1, 0, 0, 1]))).to.equal(false)
     expect(isWellFormed(message(ControlType.MAP, [1, 0, 0, 1, ...Array(MAX_MAP_GREFS).fill(8)]))).to.equal(true)
     expect(isWellFormed(message(ControlType.MAP, [1, 0, 0, 1, ...Array(MAX_MAP_GREFS + 1).fill(8)]))).to.equal(false)

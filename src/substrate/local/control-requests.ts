@@ -20,13 +20,17 @@ export interface ControlRequestsOptions {
   readonly find: (domid: number) => HypervisorDomain | undefined
   /** Serve a connection to the store with the domain's rights on a stream socket, which it takes over. */
   readonly serveStore: (domid: Domid, fd: number) => void
+  /** Let process `pid` reach the store with the domain's rights by a path. Idempotent. */
+  readonly listenForStore: (domid: Domid, pid: number) => void
 }
 
 export class ControlRequests {
   readonly #find: ControlRequestsOptions['find']
   readonly #serveStore: ControlRequestsOptions['serveStore']
+  readonly #listenForStore: ControlRequestsOptions['listenForStore']
 
   constructor(options: ControlRequestsOptions) {
+    this.#listenForStore = options.listenForStore
     this.#find = options.find
     this.#serveStore = options.serveStore
   }
@@ -52,6 +56,9 @@ export class ControlRequests {
         return this.#xenstore(domain, fds)
       case ControlType.PEER:
         return this.#estrange(domain, words[0]!)
+      case ControlType.STORE_SOCKET:
+        this.#listenForStore(toDomid(domain.domid), domain.pid)
+        return [ControlStatus.OK]
       default:
         return [ControlStatus.BAD_MESSAGE]
     }

@@ -22,6 +22,8 @@ export interface MapRecord {
 
 export class HypervisorDomain {
   readonly domid: number
+  /** The process that connected. */
+  readonly pid: number
   readonly socket: ControlSocket
   readonly grants = new GrantTable()
   readonly ports = new Map<number, PortRecord>()
@@ -31,8 +33,9 @@ export class HypervisorDomain {
   /** Domains that hold the other end of a liveness pair. */
   readonly acquainted = new Set<number>()
 
-  constructor(domid: number, socket: ControlSocket) {
+  constructor(domid: number, pid: number, socket: ControlSocket) {
     this.domid = domid
+    this.pid = pid
     this.socket = socket
   }
 

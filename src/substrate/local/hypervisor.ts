@@ -21,6 +21,8 @@ export interface DomainStore {
   domainDied(domid: Domid): void
   /** Serve a connection with the domain's rights on a stream socket, which it takes over. */
   serve(domid: Domid, fd: number): void
+  /** Let process `pid` reach the store with the domain's rights by a path, until the domain dies. Idempotent. */
+  listen(domid: Domid, pid: number): void
 }
 
 export interface LocalHypervisorOptions {
@@ -52,6 +54,7 @@ export class LocalHypervisor {
     this.#requests = new ControlRequests({
       find: (domid) => this.#domains.get(domid),
       serveStore: (domid, fd) => options.store.serve(domid, fd),
+      listenForStore: (domid, pid) => options.store.listen(domid, pid),
     })
     this.#grace = options.grace
     this.#next = options.nextDomid
@@ -64,7 +67,8 @@ export class LocalHypervisor {
 
   /** Take a new control connection. */
   accept(fd: number): void {
-    if (native().peerCredentials(fd).uid !== process.getuid!()) {
+    const { uid, pid } = native().peerCredentials(fd)
+    if (uid !== process.getuid!()) {
       native().closeFd(fd)
       return
     }
@@ -74,7 +78,7 @@ export class LocalHypervisor {
       onMessage: (message, fds, fdsLost) => {
         if (domain !== undefined) this.#serve(domain, message, fds, fdsLost)
         else
-          this.#attach(socket, message, fds, (attached) => {
+          this.#attach({ socket, pid }, message, fds, (attached) => {
             domain = attached
           })
       },
@@ -100,12 +104,13 @@ export class LocalHypervisor {
   }
 
   #attach(
-    socket: ControlSocket,
+    stranger: { readonly socket: ControlSocket; readonly pid: number },
     message: ControlMessage,
     fds: number[],
     attached: (domain: HypervisorDomain) => void,
   ): void {
     for (const fd of fds) native().closeFd(fd)
+    const { socket } = stranger
     const answer = (status: ControlStatus, words: number[] = []): void => {
       socket.send({ ...message, status, words })
     }
@@ -125,7 +130,7 @@ export class LocalHypervisor {
         answer(ControlStatus.DOMID_TAKEN)
         return
       }
-      const domain = this.#admit(socket, wanted === NONE ? this.#freshDomid() : wanted)
+      const domain = this.#admit(stranger, wanted === NONE ? this.#freshDomid() : wanted)
       attached(domain)
       answer(ControlStatus.OK, [domain.domid])
     }
@@ -133,9 +138,9 @@ export class LocalHypervisor {
     else admit()
   }
 
-  #admit(socket: ControlSocket, domid: number): HypervisorDomain {
+  #admit({ socket, pid }: { socket: ControlSocket; pid: number }, domid: number): HypervisorDomain {
     this.#strangers.delete(socket)
-    const domain = new HypervisorDomain(domid, socket)
+    const domain = new HypervisorDomain(domid, pid, socket)
     this.#domains.set(domid, domain)
     this.#options.store.introduceDomain(toDomid(domid))
     return domain

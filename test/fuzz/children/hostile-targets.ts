@@ -15,7 +15,7 @@ const FUNCTIONS: Record<Exclude<keyof Native, 'Mapping' | 'FdWatcher'>, readonly
   sealedBytes: ['fd'],
   eventfdCreate: [],
   eventfdNotify: ['fd'],
-  unixListen: ['path'],
+  unixListen: ['path', 'flag'],
   unixConnect: ['path'],
   unixAccept: ['fd'],
   socketPair: ['flag'],
