@@ -5,6 +5,12 @@ import { type Domid, isDomid } from './xen.js'
 
 export const CONDUIT_ROOT = '/conduit'
 export const DOMAINS_ROOT = '/local/domain'
+/** A guest's mailbox, and its vchans by client and port, relative to its own `/local/domain/<domid>`. */
+export const MAILBOX_RELATIVE = 'data/conduit'
+export const VCHAN_RELATIVE = 'data/vchan'
+/** The two keys of a vchan (`xen:tools/libs/vchan/init.c`). */
+export const RING_REF_KEY = 'ring-ref'
+export const EVENT_CHANNEL_KEY = 'event-channel'
 export const HOST_ID_PATH = '/conduit/host-id'
 export const FLOWS_ROOT = '/conduit/flows'
 
@@ -16,12 +22,13 @@ export const DIRECT_PATH_CHARS = 49
 export const isConnectionId = (text: string): boolean => CONNECTION_ID.test(text)
 
 export const domainPath = (domid: Domid): string => `${DOMAINS_ROOT}/${domid}`
-export const mailboxPath = (domid: Domid): string => `${DOMAINS_ROOT}/${domid}/data/conduit`
+export const mailboxPath = (domid: Domid): string => `${DOMAINS_ROOT}/${domid}/${MAILBOX_RELATIVE}`
 export const namePath = (name: string): string => `${CONDUIT_ROOT}/${name}`
 export const listenPath = (name: string): string => `${CONDUIT_ROOT}/${name}/listen`
 export const clientPath = (name: string, client: Domid): string => `${CONDUIT_ROOT}/${name}/listen/${client}`
 export const flowsPath = (server: Domid): string => `${FLOWS_ROOT}/${server}`
-export const vchanPath = (server: Domid, client: Domid): string => `${DOMAINS_ROOT}/${server}/data/vchan/${client}`
+export const vchanPath = (server: Domid, client: Domid): string =>
+  `${DOMAINS_ROOT}/${server}/${VCHAN_RELATIVE}/${client}`
 
 /** What a guest asks the registrar: to hold a name, or to be let in to one. */
 export type MailboxRequest = 'register' | 'want'

@@ -1,6 +1,6 @@
 // The two keys by which a client finds a vchan: published by the server under its own data/vchan, read and distrusted by
 // the client. What the client maps with them is vchan's business.
-import { parseEventChannel, parseRingRef } from '../../protocol/conduit.js'
+import { EVENT_CHANNEL_KEY, parseEventChannel, parseRingRef, RING_REF_KEY } from '../../protocol/conduit.js'
 import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
 import { ConduitError, isConduitError } from '../errors.js'
 import type { RequestOptions, XenstoreClient } from '../xenstore/client.js'
@@ -17,7 +17,7 @@ export interface Publication extends VchanKeys {
   readonly client: Domid
 }
 
-const leaves = (path: string) => [`${path}/ring-ref`, `${path}/event-channel`] as const
+const leaves = (path: string) => [`${path}/${RING_REF_KEY}`, `${path}/${EVENT_CHANNEL_KEY}`] as const
 
 /**
  * Issue the writes without waiting. Nobody may look before something else says so: in a request by name that is the
@@ -68,7 +68,7 @@ export async function readKeys(store: XenstoreClient, path: string, server: Domi
   const ringRef = parseRingRef(ringRefText)
   const port = parseEventChannel(portText)
   if (ringRef !== undefined && port !== undefined) return { ringRef, port }
-  const [what, text] = ringRef === undefined ? ['ring-ref', ringRefText] : ['event-channel', portText]
+  const [what, text] = ringRef === undefined ? [RING_REF_KEY, ringRefText] : [EVENT_CHANNEL_KEY, portText]
   throw new ConduitError('CONDUIT_PROTOCOL', `${path}/${what} holds ${JSON.stringify(text.slice(0, 32))}`, {
     endpoint: path,
     domid: server,

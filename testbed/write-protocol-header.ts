@@ -1,0 +1,7 @@
+// `npm run protocol:header`: writes protocol/conduit-protocol.h anew, after numbers in protocol/ have changed.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cHeader } from '../protocol/c-header.js'
+import { projectRoot } from './project-root.js'
+
+writeFileSync(join(projectRoot(), 'protocol', 'conduit-protocol.h'), cHeader())
