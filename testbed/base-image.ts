@@ -16,7 +16,7 @@ import {
 import { basename, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { fileEntry, type PackedFile, textEntry } from './archive-entries.js'
-import { compileC } from './compile-c.js'
+import { compiled } from './compile-c.js'
 import { type CpioEntry, cpioArchive } from './cpio.js'
 import { cacheFolder, type DebianTree } from './debian-packages.js'
 import { extractKernel } from './kernel-image.js'
@@ -122,7 +122,7 @@ class BasePlan {
     // For programs that come later: the peers.
     const library = join(this.#tree.libraries, 'libxenvchan.so')
     const libraries = sharedLibraries([...programs.map(({ source }) => source), library], this.#tree)
-    const agent = { path: 'usr/bin/agent', source: compileC(join(inside, 'agent.c'), this.#tree) }
+    const agent = { path: 'usr/bin/agent', source: compiled({ name: 'agent', folder: inside, options: [] }) }
     const scripts = ['dom0-init', 'guest-init'].map((name) => ({
       path: join('sbin', name),
       source: join(inside, name),

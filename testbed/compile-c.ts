@@ -1,43 +1,49 @@
-// C programs for the machine, compiled here against Debian's unpacked headers and libraries; kept by what went into them.
+// C compiled with the machine's own compiler, once for each content: into the cache, under the hash of everything that went in.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { cacheFolder, type DebianTree } from './debian-packages.js'
-import { libraryPath } from './shared-libraries.js'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { cacheFolder } from './debian-packages.js'
 
-const FLAGS = ['-std=gnu17', '-O2', '-g0', '-Wall', '-Wextra', '-Werror']
-
-/** Path of the program. `includes` are folders beside Debian's own, whose headers belong to what is compiled. */
-export function compileC(
-  source: string,
-  tree: DebianTree,
-  options: { libraries?: string[]; includes?: string[] } = {},
-) {
-  const libraries = (options.libraries ?? []).map((name) => `-l${name}`)
-  const includes = [...(options.includes ?? []), join(tree.root, 'usr/include')].map((folder) => `-I${folder}`)
-  const key = createHash('sha256')
-  for (const part of [preprocessed(source, includes), tree.root, ...FLAGS, ...libraries]) key.update(part).update('\0')
-  const program = join(cacheFolder(), 'c', `${basename(source, '.c')}-${key.digest('hex').slice(0, 12)}`)
-  if (existsSync(program)) return program
-  mkdirSync(dirname(program), { recursive: true, mode: 0o700 })
-  const paths = [`-L${tree.libraries}`, `-Wl,-rpath-link,${libraryPath(tree)}`]
-  const partial = `${program}.${process.pid}`
-  compiler([...FLAGS, ...includes, '-o', partial, source, ...paths, ...libraries], source)
-  renameSync(partial, program)
-  return program
+export interface CompileOptions {
+  /** The program's or library's file name. */
+  readonly name: string
+  /** A folder whose `.c` files make it; its `.h` files count as content. */
+  readonly folder: string
+  /** Other headers of the project that are included. */
+  readonly headers?: readonly string[]
+  /** For the compiler, sources apart: `-I`, `-l`, `-shared`. */
+  readonly options: readonly string[]
 }
 
-/** All that the source includes is in it: a changed header is another program. */
-function preprocessed(source: string, includes: readonly string[]): string {
-  return readFileSync(source, 'utf8') + compiler(['-E', '-P', ...includes, source], source)
+const STRICT = ['-std=c11', '-O2', '-g', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-pthread']
+
+/** What was compiled, or why it was not. */
+export type Compiled = { readonly path: string } | { readonly failure: string }
+
+export function compileC({ name, folder, headers = [], options }: CompileOptions): Compiled {
+  const own = readdirSync(folder).sort()
+  const sources = own.filter((file) => file.endsWith('.c')).map((file) => join(folder, file))
+  const read = [...own.filter((file) => /\.[ch]$/.test(file)).map((file) => join(folder, file)), ...headers]
+  const hash = createHash('sha256').update([...STRICT, ...options].join('\0'))
+  for (const file of read) hash.update(file).update(readFileSync(file))
+  const path = join(cacheFolder(), `c-${hash.digest('hex').slice(0, 16)}`, name)
+  if (existsSync(path)) return { path }
+  mkdirSync(dirname(path), { recursive: true })
+  const made = `${path}.${process.pid}`
+  // Libraries after the sources that need them.
+  const result = spawnSync('cc', [...STRICT, '-o', made, ...sources, ...options], { encoding: 'utf8' })
+  if (result.status !== 0) {
+    rmSync(made, { force: true })
+    return { failure: `cc must work here: ${result.error?.message ?? result.stderr}` }
+  }
+  renameSync(made, path)
+  return { path }
 }
 
-function compiler(args: readonly string[], source: string): string {
-  const ran = spawnSync('cc', args, { encoding: 'utf8', maxBuffer: 1 << 28 })
-  if (ran.error !== undefined) throw new Error(`a C compiler, cc, must be here: ${ran.error.message}`)
-  if (ran.status === 0) return ran.stdout
-  const output = args.indexOf('-o')
-  if (output >= 0) rmSync(args[output + 1]!, { force: true })
-  throw new Error(`${source} does not compile:\n${ran.stderr.trim()}`)
+/** Path of what was compiled. @throws Error with the compiler's words */
+export function compiled(options: CompileOptions): string {
+  const result = compileC(options)
+  if ('path' in result) return result.path
+  throw new Error(result.failure)
 }

@@ -1,13 +1,15 @@
 // The project as it is now, to be put behind the base image: compiled code, addon, packages that it and its tests need,
 // C peers, and the files that a user adds.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
 import { fileEntry, filesBelow, type PackedFile } from './archive-entries.js'
-import { compileC } from './compile-c.js'
+import { compiled } from './compile-c.js'
 import type { CpioEntry } from './cpio.js'
 import type { DebianTree } from './debian-packages.js'
 import { packageFolders } from './package-folders.js'
 import { PROJECT_IN_MACHINE, PROJECT_ROOT } from './project.js'
+import { libraryPath } from './shared-libraries.js'
+import { vchanPeer } from './vchan-peer.js'
 
 const FOLDER = PROJECT_IN_MACHINE.slice(1)
 /** What tests import beside the project's own dependencies. */
@@ -20,10 +22,10 @@ export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]):
     dependencies: Record<string, string>
   }
   const commands = new Set(Object.values(bin))
-  const compiled = (name: string) =>
+  const runnable = (name: string) =>
     !name.endsWith('.d.ts') && !name.startsWith('bench/') && !name.endsWith('.tsbuildinfo')
   const files = [
-    ...filesBelow(join(PROJECT_ROOT, 'dist'), 'dist', compiled),
+    ...filesBelow(join(PROJECT_ROOT, 'dist'), 'dist', runnable),
     ...['package.json', 'build/Release/conduit.node'].map(projectFile),
     ...packageFolders(PROJECT_ROOT, [...Object.keys(dependencies), ...TEST_PACKAGES]).flatMap(packageFiles),
   ]
@@ -35,7 +37,7 @@ export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]):
       yield { path: join(FOLDER, 'bin', name), kind: 'link', target: join(PROJECT_IN_MACHINE, target) }
     }
   }
-  for (const source of peerSources()) yield fileEntry(peer(source, tree))
+  for (const program of peers(tree)) yield fileEntry(program)
   for (const file of extra) yield fileEntry(file)
 }
 
@@ -49,18 +51,19 @@ function packageFiles(folder: string): PackedFile[] {
   return filesBelow(folder, relative(PROJECT_ROOT, folder), wanted)
 }
 
-/** C programs with libxenvchan: the testbed's own smoke check, and whatever is in testbed/peers. */
-function peerSources(): string[] {
-  const folders = ['testbed/inside/peers', 'testbed/peers'].map((folder) => join(PROJECT_ROOT, folder))
-  return folders
-    .filter((folder) => existsSync(folder))
-    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-    .filter((path) => path.endsWith('.c'))
-    .sort()
-}
-
-function peer(source: string, tree: DebianTree): PackedFile {
-  const name = source.slice(source.lastIndexOf('/') + 1, -'.c'.length)
-  const program = compileC(source, tree, { libraries: ['xenvchan'], includes: [join(PROJECT_ROOT, 'protocol')] })
-  return { path: join('usr/bin', name), source: program, executable: true }
+/** C programs on libxenvchan: the testbed's own smoke check, and the peer of the SDK's tests. */
+function peers(tree: DebianTree): PackedFile[] {
+  const peer = vchanPeer()
+  if (typeof peer === 'string') throw new Error(peer)
+  const hello = compiled({
+    name: 'vchan-hello',
+    folder: join(PROJECT_ROOT, 'testbed/inside/peers'),
+    options: [
+      `-isystem${join(tree.root, 'usr/include')}`,
+      `-L${tree.libraries}`,
+      `-Wl,-rpath-link,${libraryPath(tree)}`,
+      '-lxenvchan',
+    ],
+  })
+  return [peer.path, hello].map((source) => ({ path: join('usr/bin', basename(source)), source, executable: true }))
 }
