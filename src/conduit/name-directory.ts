@@ -15,7 +15,7 @@ import {
 } from '../../protocol/conduit.js'
 import { type Domid, domid } from '../../protocol/xen.js'
 import { type ConduitErrorCode, isConduitError } from '../errors.js'
-import type { XenstoreClient } from '../xenstore/client.js'
+import type { Permission, XenstoreClient } from '../xenstore/client.js'
 import type { XenstoreWatch } from '../xenstore/watch.js'
 
 export type RegistrarAnswer = 'ok' | ConduitErrorCode
@@ -24,7 +24,10 @@ export type RegistrarAnswer = 'ok' | ConduitErrorCode
 export const NAMES_PER_DOMAIN = 16
 /** Names that one domain may be let in to: each costs a directory that counts against dom0. */
 export const WANTS_PER_DOMAIN = 256
-/** Entries in the directory of one client: on oxenstored they count against dom0. More, and the client loses it. */
+/**
+ * Entries in the directory of one client: on oxenstored all that lies there counts against dom0. More, or anything below an
+ * entry, and the client loses the directory.
+ */
 export const ENTRIES_PER_CLIENT = 64
 
 const DOM0 = domid(0)
@@ -76,7 +79,9 @@ export class NameDirectory {
       await Promise.all([record.listenWatch, ...this.#writeName(name, owner)])
       for (const child of await this.#store.directory(listenPath(name))) {
         const client = parseDomid(child)
-        if (client !== undefined) await Promise.all(this.#writeClient(name, record, client))
+        if (client === undefined) continue
+        await Promise.all(this.#writeClient(name, record, client))
+        if (await this.#isAbused(name, client)) await this.dismiss(client, name)
       }
     }
   }
@@ -184,8 +189,9 @@ export class NameDirectory {
     return [
       store.write(namePath(name), String(owner)),
       store.setPermissions(namePath(name), READABLE),
-      ...this.#makeDirectory(listenPath(name), [{ access: 'r', domid: owner }]),
-      ...this.#makeDirectory(flowsPath(owner), [{ access: 'b', domid: owner }]),
+      ...this.#makeDirectory(listenPath(name), DOM0, [{ access: 'r', domid: owner }]),
+      // The server's own: what it writes there is then within its quota on oxenstored too, where the parent's owner is a node's.
+      ...this.#makeDirectory(flowsPath(owner), owner),
     ]
   }
 
@@ -193,16 +199,19 @@ export class NameDirectory {
     if (!record.clients.has(client)) record.clients.set(client, 0)
     this.#domain(client).wants.add(name)
     const both = client === record.owner ? [client] : [client, record.owner]
+    // dom0's, not the client's: oxenstored takes a dead domain's nodes away without an event, and this one's removal is how the
+    // server hears of the death.
     return this.#makeDirectory(
       clientPath(name, client),
+      DOM0,
       both.map((domid) => ({ access: 'b' as const, domid })),
     )
   }
 
-  #makeDirectory(path: string, rights: readonly { access: 'r' | 'b'; domid: Domid }[]): Promise<void>[] {
+  #makeDirectory(path: string, owner: Domid, rights: readonly Permission[] = []): Promise<void>[] {
     // dom0 as a peer is not listed: it may do everything, and an entry for the owner itself would be odd.
     const others = rights.filter((right) => right.domid !== DOM0)
-    return [this.#store.mkdir(path), this.#store.setPermissions(path, [{ access: 'n', domid: DOM0 }, ...others])]
+    return [this.#store.mkdir(path), this.#store.setPermissions(path, [{ access: 'n', domid: owner }, ...others])]
   }
 
   /** Each entry made is at least one event, so a directory can only be too full after that many. */
@@ -214,9 +223,12 @@ export class NameDirectory {
       return
     }
     // Whatever lies in a client's directory counts, not only what looks like an entry.
-    const client = parseDomid(pathBelow(listenPath(name), path)?.[0] ?? '')
+    const [child = '', , deeper] = pathBelow(listenPath(name), path) ?? []
+    const client = parseDomid(child)
     const before = client === undefined ? undefined : clients?.get(client)
     if (client === undefined || before === undefined) return
+    // An entry has nothing below it, so this is nobody's request.
+    if (deeper !== undefined) return void this.dismiss(client, name).catch(() => undefined)
     clients?.set(client, before + 1)
     if (before + 1 > ENTRIES_PER_CLIENT) void this.#count(name, client).catch(() => undefined)
   }
@@ -228,6 +240,17 @@ export class NameDirectory {
     if (entries.length > ENTRIES_PER_CLIENT) return this.dismiss(client, name)
     const since = clients?.get(client)
     if (since !== undefined) clients?.set(client, since + entries.length)
+  }
+
+  /** Looks at everything, for where no event was seen: what was done while no registrar ran. */
+  async #isAbused(name: string, client: Domid): Promise<boolean> {
+    const directory = clientPath(name, client)
+    const entries = await this.#store.directory(directory)
+    if (entries.length > ENTRIES_PER_CLIENT) return true
+    const below = await Promise.all(
+      entries.map((entry) => this.#store.directory(`${directory}/${entry}`).catch(ignoreMissing)),
+    )
+    return below.some((children) => (children?.length ?? 0) > 0)
   }
 }
 

@@ -1,41 +1,12 @@
-// The xenstore suite on the embedded store: in this process, and through a unix socket where only domain 0 is.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { serveStore } from '../../src/xenstore/store/socket-server.js'
-import { EmbeddedStore } from '../../src/xenstore/store/store.js'
-import { unixSocketTransport } from '../../src/xenstore/unix-socket-transport.js'
-import { XENSTORED_421 } from './xenstore-rules.js'
+// The xenstore suite on every store there is: the embedded one, and Debian's own xenstored and oxenstored, which run here
+// without Xen. What the client and the embedded store hold for a xenstore is what the real ones are.
+import { withStoreDaemons } from '../support/store-daemons.js'
+import { EMBEDDED, EMBEDDED_SOCKET } from './xenstore-stores.js'
 import { describeXenstore } from './xenstore-suite.js'
 
-describeXenstore({
-  rules: XENSTORED_421,
-  name: 'embedded, in process',
-  guests: true,
-  start() {
-    const store = new EmbeddedStore()
-    return {
-      connect: (domid) => async () => store.transport(domid),
-      introduce: (domid) => store.introduceDomain(domid),
-      kill: (domid) => store.domainDied(domid),
-      close: () => store.close(),
-    }
-  },
-})
+describeXenstore(EMBEDDED)
+describeXenstore(EMBEDDED_SOCKET)
 
-describeXenstore({
-  rules: XENSTORED_421,
-  name: 'embedded, unix socket',
-  guests: false,
-  async start() {
-    const directory = mkdtempSync(join(tmpdir(), 'conduit-xenstore-'))
-    const server = await serveStore(new EmbeddedStore(), join(directory, 'socket'))
-    return {
-      connect: () => unixSocketTransport(server.path),
-      close: async () => {
-        await server.close()
-        rmSync(directory, { recursive: true })
-      },
-    }
-  },
+withStoreDaemons((daemons) => {
+  for (const traits of daemons) describeXenstore(traits)
 })

@@ -3,7 +3,6 @@
  *   to it:    start ID COMMAND     signal ID NUMBER        (COMMAND for sh -c, in base64)
  *   from it:  ready     out ID BYTES     err ID BYTES     exit ID STATUS       (BYTES in base64, STATUS as a shell's $?)
  * `exit` comes after all that the command itself has printed; what its orphans print may follow. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
