@@ -12,6 +12,8 @@ export const VCHAN_RELATIVE = 'data/vchan'
 export const RING_REF_KEY = 'ring-ref'
 export const EVENT_CHANNEL_KEY = 'event-channel'
 export const HOST_ID_PATH = '/conduit/host-id'
+/** The mark of the registrar that runs, or ran: below the host id, where no name can be. */
+export const REGISTRAR_PATH = '/conduit/host-id/registrar'
 export const FLOWS_ROOT = '/conduit/flows'
 
 /** 48 random bits: short enough for libxenvchan's 64-byte path buffer (`xen:tools/libs/vchan/init.c`). */

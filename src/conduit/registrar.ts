@@ -1,29 +1,29 @@
 // The registrar: dom0's side of the rendezvous. It follows which domains exist and reads their mailboxes, because no
 // stock daemon gives a guest the right to create something under /conduit. A domain's identity is the directory it
 // writes in, never a name it claims. What it grants is kept by NameDirectory.
-import { randomBytes } from 'node:crypto'
-import {
-  CONDUIT_ROOT,
-  DOMAINS_ROOT,
-  FLOWS_ROOT,
-  HOST_ID_PATH,
-  type MailboxRequest,
-  mailboxPath,
-  parseDomid,
-  parseMailboxEvent,
-  parseName,
-} from '../../protocol/conduit.js'
-import { type Domid, domid } from '../../protocol/xen.js'
-import { isConduitError } from '../errors.js'
+import { type MailboxRequest, mailboxPath, parseMailboxEvent, parseName } from '../../protocol/conduit.js'
+import type { Domid } from '../../protocol/xen.js'
+import { type ConduitError, isConduitError } from '../errors.js'
 import type { XenstoreClient } from '../xenstore/client.js'
 import type { XenstoreWatch } from '../xenstore/watch.js'
+import type { Clock } from './clock.js'
+import { makeConduitRoot } from './conduit-root.js'
+import { DomainFollower } from './domain-follower.js'
 import { NAMES_PER_DOMAIN, NameDirectory, WANTS_PER_DOMAIN } from './name-directory.js'
+import { RegistrarClaim } from './registrar-claim.js'
 
 export interface RegistrarOptions {
   /** Names kept for one domain each, such as `jitsud` for the directory service. */
   readonly reserved?: ReadonlyMap<string, Domid>
   /** Follow `@introduceDomain` and `@releaseDomain`; by default true. Without it, call the two methods. */
   readonly watchDomains?: boolean
+  /**
+   * Be the only registrar of the store: refuse to start beside another one, and call this, once, when another one has
+   * taken the store over all the same.
+   */
+  readonly onTakenOver?: (error: ConduitError) => void
+  /** For how long another registrar may take to answer; timers by default. */
+  readonly clock?: Clock
 }
 
 /** Requests of one domain looked at per turn: a domain that floods waits for itself. */
@@ -50,32 +50,36 @@ export class Registrar {
   readonly #directory: NameDirectory
   readonly #mailboxes = new Map<Domid, Mailbox>()
   readonly #ready = new Set<Domid>()
-  readonly #watches: XenstoreWatch[] = []
   readonly #stopReconnect: () => void
+  readonly #claim: RegistrarClaim | undefined
+  readonly #onTakenOver: (error: ConduitError) => void
+  #domains: DomainFollower | undefined
   #working: Promise<void> | undefined
-  #syncing: Promise<void> | undefined
-  #syncAgain = false
+  #takenOver = false
   #closed = false
 
   private constructor(store: XenstoreClient, options: RegistrarOptions) {
     this.#store = store
     this.#directory = new NameDirectory(store, options.reserved ?? new Map())
-    this.#stopReconnect = store.onReconnect(() => void this.#restart().catch(() => undefined))
+    this.#claim = options.onTakenOver && new RegistrarClaim(store, options.clock)
+    this.#onTakenOver = options.onTakenOver ?? (() => undefined)
+    this.#stopReconnect = store.onReconnect(() => void this.#restart().catch((error) => this.#failed(error)))
   }
 
   /**
    * Make /conduit and start to serve mailboxes.
    * @param store a connection with dom0's rights; it stays the caller's.
+   * @throws ConduitError EACCES when this is not dom0; with `onTakenOver` EADDRINUSE
    */
   static async start(store: XenstoreClient, options: RegistrarOptions = {}): Promise<Registrar> {
     const registrar = new Registrar(store, options)
-    await registrar.#prepare()
-    if (options.watchDomains ?? true) {
-      const sync = () => void registrar.#syncDomains().catch(() => undefined)
-      registrar.#watches.push(await store.watch('@introduceDomain', sync), await store.watch('@releaseDomain', sync))
-      await registrar.#syncDomains()
+    try {
+      await registrar.#begin(options)
+      return registrar
+    } catch (error) {
+      await registrar.close()
+      throw error
     }
-    return registrar
   }
 
   /** Serve a domain's mailbox from now on. Idempotent. */
@@ -100,32 +104,41 @@ export class Registrar {
   async close(): Promise<void> {
     this.#closed = true
     this.#stopReconnect()
-    const watches = [...this.#watches.splice(0), ...[...this.#mailboxes.values()].map((mailbox) => mailbox.watch)]
+    const watches = [...this.#mailboxes.values()].map((mailbox) => mailbox.watch)
     this.#mailboxes.clear()
-    await Promise.allSettled([this.#working, this.#syncing])
-    await Promise.allSettled([this.#directory.close(), ...watches.map(async (watch) => (await watch).close())])
+    await Promise.allSettled([this.#working, this.#domains?.close()])
+    await Promise.allSettled([
+      this.#claim?.release(),
+      this.#directory.close(),
+      ...watches.map(async (watch) => (await watch).close()),
+    ])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
+  async #begin({ watchDomains = true }: RegistrarOptions): Promise<void> {
+    await this.#prepare()
+    await this.#claim?.guard((error) => this.#failed(error))
+    if (!watchDomains) return
+    this.#domains = await DomainFollower.start(this.#store, {
+      known: () => this.#mailboxes.keys(),
+      onIntroduced: (id) => this.domainIntroduced(id),
+      onReleased: (id) => this.domainReleased(id),
+    })
+  }
+
+  /** While it runs. That the store is lost again is no reason to end: the next connection begins anew. */
+  #failed(error: unknown): void {
+    if (this.#takenOver || this.#closed || !isConduitError(error, 'EADDRINUSE')) return
+    this.#takenOver = true
+    this.#onTakenOver(error)
+  }
+
   async #prepare(): Promise<void> {
-    const dom0 = domid(0)
-    const readable = [{ access: 'r', domid: dom0 }] as const
-    const found = await this.#store.getPermissions(CONDUIT_ROOT).catch(nothingWhenMissing)
-    // Whoever opened /conduit to everybody, for the flat layout, did so on purpose.
-    const open = found?.[0]?.access === 'b'
-    await Promise.all([
-      this.#store.mkdir(CONDUIT_ROOT),
-      open ? undefined : this.#store.setPermissions(CONDUIT_ROOT, readable),
-      this.#store.mkdir(FLOWS_ROOT),
-      this.#store.setPermissions(FLOWS_ROOT, readable),
-    ])
-    if (!(await this.#store.exists(HOST_ID_PATH))) {
-      await this.#store.write(HOST_ID_PATH, randomBytes(16).toString('hex'))
-    }
-    await this.#store.setPermissions(HOST_ID_PATH, readable)
+    await makeConduitRoot(this.#store)
+    await this.#claim?.take()
     await this.#directory.adopt()
   }
 
@@ -137,33 +150,7 @@ export class Registrar {
       mailbox.stale = true
       this.#schedule(known)
     }
-    if (this.#watches.length > 0) await this.#syncDomains()
-  }
-
-  /** Single-flight: a burst of introductions is one or two looks at the list of domains. */
-  #syncDomains(): Promise<void> {
-    this.#syncAgain = true
-    this.#syncing ??= this.#syncUntilSettled().finally(() => {
-      this.#syncing = undefined
-    })
-    return this.#syncing
-  }
-
-  async #syncUntilSettled(): Promise<void> {
-    while (this.#syncAgain && !this.#closed) {
-      this.#syncAgain = false
-      const listed = (await this.#store.directory(DOMAINS_ROOT).catch(emptyWhenMissing)).flatMap(
-        (child) => parseDomid(child) ?? [],
-      )
-      const candidates = [...new Set([...listed, ...this.#mailboxes.keys()])]
-      await Promise.all(
-        candidates.map(async (candidate) =>
-          (await this.#store.isDomainIntroduced(candidate))
-            ? this.domainIntroduced(candidate)
-            : this.domainReleased(candidate),
-        ),
-      )
-    }
+    await this.#domains?.sync()
   }
 
   #onMailboxEvent(owner: Domid, path: string): void {
@@ -244,9 +231,6 @@ export class Registrar {
 }
 
 function emptyWhenMissing(error: unknown): string[] {
-  return nothingWhenMissing(error) ?? []
-}
-
-function nothingWhenMissing(error: unknown): undefined {
   if (!isConduitError(error, 'ENOENT')) throw error
+  return []
 }

@@ -7,6 +7,7 @@ import { Registrar } from '../../src/conduit/registrar.js'
 import { EventLog } from '../support/event-log.js'
 import { eventually } from '../support/eventually.js'
 import { RegistrarWorld } from '../support/registrar-world.js'
+import { describeClaim } from './registrar-suite-claim.js'
 import type { StoreTraits } from './xenstore-suite.js'
 
 export function describeRegistrar(traits: StoreTraits): void {
@@ -16,6 +17,8 @@ export function describeRegistrar(traits: StoreTraits): void {
       world = await RegistrarWorld.start(await traits.start())
     })
     afterEach(() => world.close())
+
+    describeClaim(() => world)
 
     const gone = (path: string) => eventually(async () => !(await world.dom0.exists(path)))
 
