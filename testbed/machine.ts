@@ -97,9 +97,10 @@ export class Machine {
     return readFileSync(join(this.#folder, 'console.log'), 'utf8').split('\n').slice(-lines).join('\n')
   }
 
-  /** End it at once: it keeps nothing. Idempotent. */
+  /** End it: it keeps nothing. Idempotent. */
   async stop(): Promise<void> {
-    this.#qemu.kill('SIGKILL')
+    // Not SIGKILL: QEMU gives a terminal that it has used its modes back.
+    this.#qemu.kill('SIGTERM')
     await this.#exited
     rmSync(this.#folder, { recursive: true, force: true })
   }

@@ -15,6 +15,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
+    if (options.shell && !process.stdin.isTTY) throw new UsageError('--shell needs a terminal; --dom0 takes a script')
     return await withMachine(options)
   } catch (error) {
     console.error(`testbed: ${(error as Error).message}`)
@@ -41,9 +42,10 @@ async function withMachine(options: RunOptions): Promise<number> {
 }
 
 async function shell(machine: Machine): Promise<number> {
-  const { rows = 24, columns = 80 } = process.stdout
+  const [rows, columns] = [process.stdout.rows || 24, process.stdout.columns || 80]
   const terminal = '/dev/hvc1'
-  const session = `stty rows ${rows} cols ${columns} <${terminal}; exec setsid -c sh -i <${terminal} >${terminal} 2>&1`
+  // The agent's child leads a session, so the first terminal that it opens controls it.
+  const session = `exec <${terminal} >${terminal} 2>&1; stty rows ${rows} cols ${columns}; exec sh -i`
   return (await machine.dom0.run(`cd /root; export TERM=${process.env.TERM ?? 'linux'}; ${session}`)).status
 }
 
