@@ -1,6 +1,4 @@
 // The grammar of conduit-cat: options and subcommands, and what is wrong usage of them. What they do is elsewhere.
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { selectBackend } from '../substrate/select.js'
 import { cat } from './cat.js'
@@ -8,6 +6,7 @@ import type { CatOptions } from './cat-options.js'
 import { EXIT, exitStatus, failureLine } from './exit-status.js'
 import { EXAMPLES, NOTES } from './help-text.js'
 import { address, ringBytes, secondsAsMillis, spinMicros } from './option-values.js'
+import { packageVersion } from './package-version.js'
 import { addSubcommands } from './subcommands.js'
 import { summarize } from './summary.js'
 import { Traffic } from './traffic.js'
@@ -138,8 +137,3 @@ function usageSummary(program: Command, failure: unknown): string {
 
 /** commander's own words, in one line of ours. */
 const usageOf = (error: CommanderError): UsageError => new UsageError(error.message.replace(/^error: /, ''))
-
-function packageVersion(): string {
-  const path = fileURLToPath(import.meta.resolve('conduit-vchan/package.json'))
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
-}

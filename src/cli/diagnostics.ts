@@ -6,11 +6,16 @@ export class Diagnostics {
   readonly verbose: boolean
   readonly isTerminal: boolean
   readonly #stream: Writable
+  readonly #program: string
   #gone = false
 
-  constructor(stream: Writable & { readonly isTTY?: boolean }, options: { verbose?: boolean | undefined } = {}) {
+  constructor(
+    stream: Writable & { readonly isTTY?: boolean },
+    options: { verbose?: boolean | undefined; program?: string } = {},
+  ) {
     this.#stream = stream
     this.verbose = options.verbose === true
+    this.#program = options.program ?? 'conduit-cat'
     this.isTerminal = stream.isTTY === true
     stream.on('error', () => {
       this.#gone = true
@@ -33,7 +38,7 @@ export class Diagnostics {
 
   /** One line about the program's own doings. */
   say(text: string): void {
-    this.line(`conduit-cat: ${text}`)
+    this.line(`${this.#program}: ${text}`)
   }
 
   /** The same, where `-v` asked for it. */

@@ -1,8 +1,11 @@
 // `conduit-cat doctor`: which backend is chosen, whether it works here, and what to do where it does not.
+import { native } from '../native.js'
 import { selectBackend } from '../substrate/select.js'
+import { xenStore } from '../substrate/xen/store-path.js'
 import { attempt, type Check } from './doctor-check.js'
 import { channelCheck, hypervisorCheck, runtimeDirectoryCheck } from './doctor-local.js'
 import { addonCheck, filesCheck, memoryCheck, nodeCheck, processorCheck } from './doctor-machine.js'
+import { registrarCheck } from './doctor-registrar.js'
 import { xenChecks } from './doctor-xen.js'
 import { textTable } from './text-table.js'
 
@@ -29,6 +32,7 @@ export async function diagnose(): Promise<Diagnosis> {
   // Nothing can run where nothing can be: one finding, not two.
   if (directory.state === 'ok') checks.push(await attempt('local hypervisor', hypervisorCheck))
   checks.push(...(await xenChecks(backend === 'xen')))
+  if (backend === 'xen') checks.push(await attempt('registrar', () => registrarCheck(xenStore(native))))
   checks.push(await attempt('channel', channelCheck))
   return { backend, works: checks.every(({ state }) => state !== 'fail'), checks }
 }

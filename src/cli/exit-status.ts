@@ -35,9 +35,9 @@ export function exitStatus(error: unknown): number {
 }
 
 /** `CODE: what was tried: why (hint)` without line breaks, or undefined where nothing is to be said. */
-export function failureLine(error: unknown): string | undefined {
+export function failureLine(error: unknown, program = 'conduit-cat'): string | undefined {
   if (error instanceof Interrupted || error instanceof OutputClosed) return undefined
-  if (error instanceof UsageError) return oneLine(`${error.message} (see conduit-cat --help)`)
+  if (error instanceof UsageError) return oneLine(`${error.message} (see ${program} --help)`)
   const { code, hint } = failureParts(error)
   return oneLine(`${code}: ${messageOf(error)}${hint === undefined ? '' : ` (${hint})`}`)
 }

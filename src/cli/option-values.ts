@@ -1,6 +1,15 @@
 // What the options' values may be. Each parser returns the value or says in one line why it cannot be one.
 import { InvalidArgumentError } from 'commander'
-import { formatAddress, parseAddress, RING_BYTES_MAX, RING_BYTES_MIN } from '../../protocol/conduit.js'
+import {
+  formatAddress,
+  NAME_RULE,
+  parseAddress,
+  parseDomid,
+  parseName,
+  RING_BYTES_MAX,
+  RING_BYTES_MIN,
+} from '../../protocol/conduit.js'
+import { DOMID_FIRST_RESERVED, type Domid } from '../../protocol/xen.js'
 import { formatBytes } from './quantity.js'
 import { UsageError } from './usage-error.js'
 
@@ -42,6 +51,18 @@ function wholeNumber(what: string, min: number, max: number): (text: string) => 
 export const spinMicros = wholeNumber('the time to spin, in microseconds,', 0, SPIN_MICROS_MAX)
 export const count = wholeNumber('a count', 1, COUNT_MAX)
 export const payloadBytes = wholeNumber('a payload, in bytes,', 1, 1024 ** 2)
+
+/** `NAME=DOMID`, for commander. */
+export function reservation(text: string): { readonly name: string; readonly domid: Domid } {
+  const at = text.indexOf('=')
+  if (at < 0) throw new InvalidArgumentError('a reservation is NAME=DOMID.')
+  const name = parseName(text.slice(0, at))
+  if (name === undefined) throw new InvalidArgumentError(`${NAME_RULE}.`)
+  const domid = parseDomid(text.slice(at + 1))
+  if (domid === undefined)
+    throw new InvalidArgumentError(`a domid is a whole number from 0 to ${DOMID_FIRST_RESERVED - 1}.`)
+  return { name, domid }
+}
 
 /**
  * The address in its canonical spelling.

@@ -31,6 +31,7 @@ export const EMBEDDED_SOCKET: StoreTraits = {
     const directory = mkdtempSync(join(tmpdir(), 'conduit-xenstore-'))
     const server = await serveStore(new EmbeddedStore(), join(directory, 'socket'))
     return {
+      socket: server.path,
       connect: () => unixSocketTransport(server.path),
       close: async () => {
         await server.close()

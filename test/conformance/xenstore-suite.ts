@@ -19,6 +19,8 @@ export interface StoreUnderTest {
   /** Bring a domain to life as a toolstack does; absent where there is only domain 0. */
   introduce?(domid: Domid): Promise<void> | void
   kill?(domid: Domid): Promise<void> | void
+  /** Where domain 0's programs find it; absent where it has no socket. */
+  readonly socket?: string
   close(): Promise<void> | void
 }
 

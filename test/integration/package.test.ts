@@ -92,10 +92,16 @@ describe('the package, installed from its tarball without install scripts', func
     expect({ stdout, status }).to.deep.equal({ stdout: 'hello', status: 0 }, stderr)
   })
 
-  it('puts conduit-cat on the path of npx', async () => {
-    const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
-    const { stdout } = await installed.npx('conduit-cat', '--version')
-    expect(stdout).to.equal(`${version}\n`)
+  for (const program of ['conduit-cat', 'conduit-registrar']) {
+    it(`puts ${program} on the path of npx`, async () => {
+      const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
+      const { stdout } = await installed.npx(program, '--version')
+      expect(stdout).to.equal(`${version}\n`)
+    })
+  }
+
+  it("carries conduit-registrar's systemd unit", () => {
+    expect(existsSync(join(installed.root, 'src/cli/conduit-registrar.service'))).to.equal(true)
   })
 
   it("runs the README's two programs as pasted", async () => {

@@ -13,18 +13,24 @@ const BYSTANDER = 99
 export class RegistrarWorld {
   readonly daemon: StoreUnderTest
   dom0!: XenstoreClient
+  /** Not there when it runs elsewhere: {@link withoutRegistrar}. */
   registrar!: Registrar
   readonly #clients: XenstoreClient[] = []
   #fences = 0
 
-  constructor(daemon: StoreUnderTest) {
+  private constructor(daemon: StoreUnderTest) {
     this.daemon = daemon
   }
 
   static async start(daemon: StoreUnderTest): Promise<RegistrarWorld> {
+    const world = await RegistrarWorld.withoutRegistrar(daemon)
+    world.registrar = await Registrar.start(await world.client(0))
+    return world
+  }
+
+  static async withoutRegistrar(daemon: StoreUnderTest): Promise<RegistrarWorld> {
     const world = new RegistrarWorld(daemon)
     world.dom0 = await world.client(0)
-    world.registrar = await Registrar.start(await world.client(0))
     return world
   }
 
@@ -46,7 +52,7 @@ export class RegistrarWorld {
 
   /** Another registrar instead of the one there is. */
   async restart(options: RegistrarOptions = {}): Promise<void> {
-    await this.registrar.close()
+    await this.registrar?.close()
     this.registrar = await Registrar.start(await this.client(0), options)
   }
 
@@ -66,7 +72,7 @@ export class RegistrarWorld {
   }
 
   async close(): Promise<void> {
-    await this.registrar.close()
+    await this.registrar?.close()
     await Promise.all(this.#clients.map((client) => client.close()))
     await this.daemon.close()
   }

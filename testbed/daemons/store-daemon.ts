@@ -80,6 +80,11 @@ export class StoreDaemon {
     }
   }
 
+  /** Where domain 0's programs find it: XENSTORED_PATH. */
+  get socket(): string {
+    return this.machine.storeSocket
+  }
+
   /** With the rights of `domid`: domain 0 through the socket, a guest through its ring. */
   connect(id: Domid): OpenXenstoreTransport {
     if (id === 0) return unixSocketTransport(this.machine.storeSocket)
