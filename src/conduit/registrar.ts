@@ -198,6 +198,9 @@ export class Registrar {
     const root = mailboxPath(owner)
     const list = (kind: MailboxRequest) => this.#store.directory(`${root}/${kind}`).catch(emptyWhenMissing)
     const [register, want] = await Promise.all([list('register'), list('want')])
+    // Events that came before the lists are told of a turn later. They have to fall together with what is listed: a second
+    // answer to one question would pass for the answer to the next.
+    await new Promise((resolve) => setImmediate(resolve))
     const { names, wants } = this.#directory.held(owner)
     for (const name of new Set([...names, ...register.slice(0, REQUESTS_PER_DOMAIN)]))
       mailbox.dirty.add(`register/${name}`)

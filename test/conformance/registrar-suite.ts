@@ -8,6 +8,7 @@ import { EventLog } from '../support/event-log.js'
 import { eventually } from '../support/eventually.js'
 import { RegistrarWorld } from '../support/registrar-world.js'
 import { describeClaim } from './registrar-suite-claim.js'
+import { describeDoctor } from './registrar-suite-doctor.js'
 import type { StoreTraits } from './xenstore-suite.js'
 
 export function describeRegistrar(traits: StoreTraits): void {
@@ -19,6 +20,7 @@ export function describeRegistrar(traits: StoreTraits): void {
     afterEach(() => world.close())
 
     describeClaim(() => world)
+    describeDoctor(() => world)
 
     const gone = (path: string) => eventually(async () => !(await world.dom0.exists(path)))
 
@@ -43,6 +45,17 @@ export function describeRegistrar(traits: StoreTraits): void {
       expect(await second.ask('register', 'web')).to.equal('EADDRINUSE')
       expect(await first.ask('register', 'web')).to.equal('ok')
       expect(await first.read('/conduit/web')).to.equal('3')
+    })
+
+    it('answers a question once, also one that comes while the mailbox is looked through', async () => {
+      const first = await world.guest(3)
+      expect(await first.ask('register', 'web')).to.equal('ok')
+      for (let id = 10; id < 30; id++) {
+        // It asks before the registrar can know that it is there: a second answer to this would pass for one to the next.
+        const guest = await world.guest(id)
+        expect(await guest.ask('want', 'web')).to.equal('ok')
+        expect(await guest.ask('register', 'web')).to.equal('EADDRINUSE')
+      }
     })
 
     it('lets a client in only where it asks to be, and only it and the server', async () => {
