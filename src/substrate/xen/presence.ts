@@ -1,8 +1,8 @@
 // Whether this process could live on Xen: the hypervisor below, the device nodes, a way to the store. Opens nothing.
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { xenstoredSocket } from '../../xenstore/xenstored-socket.js'
 import { XEN_DEVICES, type XenDevice } from './devices.js'
-import { xenstoredSocket } from './store-path.js'
 
 /** Kernel's name of the hypervisor it runs on (Documentation/ABI/stable/sysfs-hypervisor-xen). */
 const HYPERVISOR_TYPE_PATH = '/sys/hypervisor/type'
