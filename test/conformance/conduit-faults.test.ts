@@ -125,9 +125,15 @@ describe('the rendezvous among faults', () => {
     it('does not answer what is no entry', async () => {
       const directory = clientPath('echo', hostile.domid)
       await hostile.store.write(`${directory}/no-connection-id`, '(connect (mode stream))')
-      await hostile.store.write(`${directory}/${ID}/deeper`, '(connect (mode stream))')
       await stillServes()
       expect(await hostile.read(`${directory}/no-connection-id`)).to.equal('(connect (mode stream))')
+    })
+
+    it('serves others on when one loses its directory for what it made below an entry', async () => {
+      const directory = clientPath('echo', hostile.domid)
+      await hostile.store.write(`${directory}/${ID}/deeper`, '(connect (mode stream))')
+      await eventually(async () => !(await world.dom0.exists(directory)))
+      await stillServes()
     })
 
     it('does not stumble over an entry that it may not read', async () => {
