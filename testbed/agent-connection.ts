@@ -17,15 +17,15 @@ export class AgentConnection {
   #lastId = 0
   #lost: Error | undefined
 
-  /** `incoming` and `outgoing` may be one. */
-  constructor(incoming: Readable, outgoing: Writable) {
+  /** `incoming` and `outgoing` may be one. `why` is asked once when they have ended, for the reason that is told. */
+  constructor(incoming: Readable, outgoing: Writable, why: (connection: AgentConnection) => string) {
     this.#outgoing = outgoing
     const split = lineSplitter((line) => this.#line(line))
     incoming.on('data', split)
-    for (const event of ['end', 'close']) incoming.on(event, () => this.lose(new Error('the domain ended')))
-    for (const stream of new Set([incoming, outgoing])) {
-      stream.on('error', (error: Error) => this.lose(new Error(`the domain ended (${error.message})`)))
-    }
+    const ended = () => this.lose(why(this))
+    for (const event of ['end', 'close']) incoming.on(event, ended)
+    // A terminal that hangs up is an error to its readers and writers, and says no more.
+    for (const stream of new Set([incoming, outgoing])) stream.on('error', ended)
   }
 
   /** Resolves when the agent takes commands. Rejects when its domain ends first. */
@@ -58,8 +58,9 @@ export class AgentConnection {
   }
 
   /** The agent is gone: every command under way rejects with the reason. Idempotent. */
-  lose(error: Error): void {
+  lose(reason: string): void {
     if (this.#lost !== undefined) return
+    const error = new Error(reason)
     this.#lost = error
     this.#ready.reject(error)
     for (const process of this.#processes.values()) process.end(error)

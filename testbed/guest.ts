@@ -55,7 +55,9 @@ export class Guest {
     this.type = identity.type
     // xenconsoled has made the terminal raw. As the terminal that controls this process, its hang-up would be a SIGHUP.
     const [incoming, outgoing] = [new ReadStream(openTerminal(terminal)), new WriteStream(openTerminal(terminal))]
-    this.#agent = new AgentConnection(incoming, outgoing)
+    this.#agent = new AgentConnection(incoming, outgoing, ({ otherLines }) =>
+      ['the domain ended', ...otherLines].join('\n'),
+    )
     this.#streams = [incoming, outgoing]
     this.#gone = new Deferred()
     // xenconsoled hangs up when the domain has died.
@@ -76,7 +78,7 @@ export class Guest {
       return guest
     } catch (error) {
       await guest.destroy()
-      throw new Error(`guest ${name}: ${(error as Error).message}; it said: ${guest.#agent.otherLines.join('\n')}`)
+      throw new Error(`guest ${name}: ${(error as Error).message}`)
     }
   }
 

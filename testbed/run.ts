@@ -1,12 +1,11 @@
 // `npm run xen`: boots a machine, runs commands in dom0 and in a guest, and ends with their status.
+import { constants } from 'node:os'
 import { startInGuest } from './guest-program.js'
 import { Machine } from './machine.js'
 import { OutputRelay } from './output-relay.js'
 import type { RemoteProcess } from './remote-process.js'
 import { HELP, parseRunOptions, type RunOptions, UsageError } from './run-options.js'
 import { FAILED } from './run-status.js'
-
-process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {
   try {
@@ -24,20 +23,21 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Interrupted, it leaves nothing. */
 async function withMachine(options: RunOptions): Promise<number> {
-  const machine = await Machine.boot(options)
-  // Interrupted, it leaves nothing: QEMU has no part in this terminal's signals.
-  for (const [signal, status] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
-    process.once(signal, () => void machine.stop().then(() => process.exit(status)))
-  }
+  const interruption = new AbortController()
+  for (const signal of INTERRUPTIONS) process.on(signal, () => interruption.abort(signal))
+  let machine: Machine | undefined
   try {
+    machine = await Machine.boot({ ...options, signal: interruption.signal })
     return options.shell ? await shell(machine) : await commands(machine, options)
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error
+    return 128 + constants.signals[interruption.signal.reason as NodeJS.Signals]
   } finally {
-    await machine.stop()
+    await machine?.stop()
   }
 }
 
@@ -79,3 +79,5 @@ async function startGuest(machine: Machine, { guest, memory, domu }: RunOptions,
   const program = { type: guest!, memory, ...(domu === undefined ? {} : { command: domu }) }
   return { relay, ...(await startInGuest(machine, program, (bytes, stream) => relay.piece(bytes, stream))) }
 }
+
+process.exitCode = await main(process.argv.slice(2))

@@ -36,10 +36,21 @@ static void power_off(void) {
   _exit(1);
 }
 
+/* A virtio port without its host would block a writer for ever, and tell only who polls. */
+static void wait_for_room(void) {
+  struct pollfd room = {.fd = device, .events = POLLOUT};
+  poll(&room, 1, -1);
+  if (room.revents & (POLLHUP | POLLERR)) power_off();
+}
+
 static void send_all(const char *bytes, size_t length) {
   while (length > 0) {
     ssize_t written = write(device, bytes, length);
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) {
+      wait_for_room();
+      continue;
+    }
     if (written <= 0) power_off();
     bytes += written;
     length -= (size_t)written;
@@ -139,7 +150,7 @@ static void receive(void) {
   static char pending[LINE_MAX_BYTES];
   static size_t held;
   ssize_t got = read(device, pending + held, sizeof pending - held);
-  if (got < 0 && errno == EINTR) return;
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (got <= 0) power_off();
   held += (size_t)got;
   char *from = pending, *end;
@@ -193,7 +204,7 @@ static void forget_finished(void) {
 }
 
 static int open_device(const char *path) {
-  int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   struct termios mode;
   if (fd >= 0 && tcgetattr(fd, &mode) == 0) {
     cfmakeraw(&mode);
