@@ -55,13 +55,17 @@ export type MailboxEvent =
   /** The registrar's own answers, or nothing of this protocol. */
   | { readonly kind: 'other' }
 
-/** What an event below a domain's mailbox is about. `name` is whatever the guest wrote: check it. */
+/**
+ * What an event below a domain's mailbox is about. `name` is whatever the guest wrote: check it. Below a wanted name lie the
+ * marks of the processes that want it: their business, but for the last of them.
+ */
 export function parseMailboxEvent(mailbox: string, path: string): MailboxEvent {
   const [directory, name, ...deeper] = pathBelow(mailbox, path) ?? ['elsewhere']
   if (directory === undefined) return { kind: 'all' }
   if (directory !== 'register' && directory !== 'want') return { kind: 'other' }
   if (name === undefined) return { kind: 'all' }
-  return deeper.length === 0 ? { kind: directory, name } : { kind: 'other' }
+  const mark = directory === 'want' && deeper.length === 1
+  return deeper.length === 0 || mark ? { kind: directory, name } : { kind: 'other' }
 }
 
 /** What an event below a name's `listen` is about: the directory of a client, or one entry in it. */

@@ -23,7 +23,8 @@ Ends: the end of stdin ends our direction only; the program ends when both direc
   the command has let go of both its stdin and its stdout.
 SIGUSR1 prints the control pages of the open connections on stderr.
 
-Environment: CONDUIT_BACKEND=local|xen, CONDUIT_RUNTIME_DIR=the folder of the local hypervisor's sockets.
+Environment: CONDUIT_BACKEND=local|xen (by itself xen in a Xen domain whose devices this user may open),
+  CONDUIT_RUNTIME_DIR=the folder of the local hypervisor's sockets.
 Exit status: 0 both directions ended cleanly (with -e and without -k: the command's own), 1 an error of the connection or
   transfer, 2 wrong usage, 128+N ended by signal N.
 `

@@ -1,5 +1,7 @@
 // A domain's side of the mailbox by which it asks the registrar for a name, or to be let in to one.
-// One watch for all questions; questions about one name take turns, since they share the answer's node.
+// One watch for all questions; questions about one name take turns, since they share the answer's node. The processes of a
+// domain share its mailbox: each marks the names that it wants, and the last to leave takes the want away.
+import { randomBytes } from 'node:crypto'
 import { type MailboxRequest, mailboxPath, parseAnswer, pathBelow } from '../../protocol/conduit.js'
 import type { Domid } from '../../protocol/xen.js'
 import { ConduitError, type ConduitErrorCode, ERROR_CODES, isConduitError } from '../errors.js'
@@ -18,6 +20,7 @@ const HINTS: Partial<Record<ConduitErrorCode, string>> = {
 export class Mailbox {
   readonly #store: XenstoreClient
   readonly #domid: () => Domid
+  readonly #mark = randomBytes(4).toString('hex')
   readonly #turns = new Map<string, Promise<unknown>>()
   readonly #listeners = new Map<string, () => void>()
   #watched: { readonly root: string; readonly watch: Promise<XenstoreWatch> } | undefined
@@ -43,7 +46,7 @@ export class Mailbox {
   /** Take a request back. The registrar needs no time to notice: what it granted is not ours from now on. */
   async withdraw(kind: MailboxRequest, name: string): Promise<void> {
     await this.#turns.get(name)
-    await this.#store.remove(`${mailboxPath(this.#domid())}/${kind}/${name}`).catch(ignoreMissing)
+    await this.#takeBack(kind, name)
   }
 
   async close(): Promise<void> {
@@ -71,18 +74,31 @@ export class Mailbox {
       const asked = Promise.all([
         this.#watch(root),
         this.#store.remove(answer).catch(ignoreMissing),
-        this.#store.write(`${root}/${kind}/${name}`, ''),
+        this.#store.write(kind === 'want' ? `${root}/want/${name}/${this.#mark}` : `${root}/register/${name}`, ''),
       ])
       const reply = await untilAborted(Promise.all([text, asked]), signal)
       this.#check(name, reply[0])
     } catch (error) {
-      this.#store.remove(`${root}/${kind}/${name}`).catch(() => undefined)
+      this.#takeBack(kind, name).catch(() => undefined)
       throw error
     } finally {
       this.#store.unref()
       this.#listeners.delete(name)
-      this.#store.remove(answer).catch(() => undefined)
+      // That of a want may be another process's as well: it goes with the last of them.
+      if (kind === 'register') this.#store.remove(answer).catch(() => undefined)
     }
+  }
+
+  async #takeBack(kind: MailboxRequest, name: string): Promise<void> {
+    const root = mailboxPath(this.#domid())
+    if (kind === 'register') return this.#store.remove(`${root}/register/${name}`).catch(ignoreMissing)
+    const want = `${root}/want/${name}`
+    await this.#store.transaction(async (transaction) => {
+      const marks = await this.#store.directory(want, { transaction }).catch(noneWhenMissing)
+      const last = marks.every((mark) => mark === this.#mark)
+      if (marks.includes(this.#mark)) await this.#store.remove(last ? want : `${want}/${this.#mark}`, { transaction })
+      if (last) await this.#store.remove(`${root}/answer/${name}`, { transaction }).catch(ignoreMissing)
+    })
   }
 
   #check(name: string, text: string): void {
@@ -124,6 +140,11 @@ export class Mailbox {
     if (name === undefined) for (const look of this.#listeners.values()) look()
     else this.#listeners.get(name)?.()
   }
+}
+
+function noneWhenMissing(error: unknown): string[] {
+  ignoreMissing(error)
+  return []
 }
 
 function ignoreMissing(error: unknown): void {

@@ -150,7 +150,10 @@ describe('paths of events', () => {
     for (const path of [mailbox, `${mailbox}/register`, `${mailbox}/want`]) {
       expect(parseMailboxEvent(mailbox, path)).to.deep.equal({ kind: 'all' })
     }
-    for (const path of [`${mailbox}/answer/web`, `${mailbox}/want/web/x`, `${mailbox}x`, '/', `${mailbox}/other`]) {
+    // The mark of one of the processes that want it.
+    expect(parseMailboxEvent(mailbox, `${mailbox}/want/web/x`)).to.deep.equal({ kind: 'want', name: 'web' })
+    const deeper = [`${mailbox}/want/web/x/y`, `${mailbox}/register/web/x`]
+    for (const path of [...deeper, `${mailbox}/answer/web`, `${mailbox}x`, '/', `${mailbox}/other`]) {
       expect(parseMailboxEvent(mailbox, path), path).to.deep.equal({ kind: 'other' })
     }
   })

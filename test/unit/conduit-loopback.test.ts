@@ -8,7 +8,9 @@ import type { StreamConnectOptions } from '../../src/conduit/connect-options.js'
 import { ConduitError } from '../../src/errors.js'
 import type { Substrate } from '../../src/substrate/substrate.js'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
+import { turns } from '../support/eventually.js'
 import { expectCode } from '../support/expect-rejection.js'
+import { ManualClock } from '../support/manual-clock.js'
 import { MemoryWorld } from '../support/memory-world.js'
 
 /** The same domain for another process of it, whose end is not the domain's; as on Xen nothing is shared with itself. */
@@ -32,6 +34,37 @@ function processOf(domain: Substrate): Substrate {
     [Symbol.asyncDispose]: async () => undefined,
   }
 }
+
+describe('several processes of one domain', () => {
+  it('are let in to a name until the last of them has left', async () => {
+    const world = await MemoryWorld.start()
+    const server = await world.environment()
+    // The first leaves without a word.
+    await server.createServer((socket) => socket.on('error', () => undefined).pipe(socket)).listen('web')
+    const domain = world.domain()
+    const clock = new ManualClock()
+    const [first, second] = [
+      await Conduit.open({ substrate: processOf(domain) }),
+      await Conduit.open({ substrate: processOf(domain), clock }),
+    ]
+    // At once: they share the registrar's answer, too.
+    const [one, other] = await Promise.all([first.connect('web'), second.connect('web')])
+    one.on('error', () => undefined)
+    await first.close()
+    await turns()
+    for (let grace = 0; grace < 3; grace++) {
+      clock.advance(1000)
+      await turns()
+    }
+    other.end('still here')
+    expect(Buffer.concat(await other.toArray()).toString()).to.equal('still here')
+    const [want, answer] = ['want', 'answer'].map((kind) => `/local/domain/${domain.domid}/data/conduit/${kind}/web`)
+    expect([await world.dom0.exists(want!), await world.dom0.exists(answer!)]).to.deep.equal([true, true])
+    await second.close()
+    expect([await world.dom0.exists(want!), await world.dom0.exists(answer!)]).to.deep.equal([false, false])
+    await world.close()
+  })
+})
 
 describe('connections within one domain', () => {
   let xen: MemoryWorld

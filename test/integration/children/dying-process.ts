@@ -3,10 +3,9 @@
 import { writeSync } from 'node:fs'
 import { Conduit } from '../../../src/conduit/conduit.js'
 import { LocalSubstrate } from '../../../src/substrate/local/local-substrate.js'
-import type { EventChannel, Pages } from '../../../src/substrate/substrate.js'
 import type { ConduitSocket } from '../../../src/vchan/socket.js'
-import type { XenstoreTransport } from '../../../src/xenstore/transport.js'
 import { HYPERVISOR_ENTRY } from '../../support/local-world.js'
+import { stepThrough } from '../../support/step-through.js'
 
 export interface Testament {
   /** Steps taken. */
@@ -50,59 +49,6 @@ function step(): void {
   for (;;);
 }
 
-/** Make each call of `method` two steps: before it, and after it. */
-function stepAround<Name extends string>(target: Record<Name, (...args: never[]) => unknown>, method: Name): void {
-  const original = target[method].bind(target) as (...args: never[]) => unknown
-  target[method] = (...args: never[]): unknown => {
-    step()
-    const result = original(...args)
-    if (result instanceof Promise) {
-      return result.then((value) => {
-        step()
-        return value
-      })
-    }
-    step()
-    return result
-  }
-}
-
-type Methods<Name extends string> = Record<Name, (...args: never[]) => unknown>
-
-function watchPages<P extends Pages>(pages: P): P {
-  stepAround(pages as unknown as Methods<'close'>, 'close')
-  return pages
-}
-
-function watchChannel(channel: EventChannel): EventChannel {
-  stepAround(channel as unknown as Methods<'notify'>, 'notify')
-  stepAround(channel as unknown as Methods<'close'>, 'close')
-  return channel
-}
-
-function watchTransport(transport: XenstoreTransport): XenstoreTransport {
-  stepAround(transport as unknown as Methods<'send'>, 'send')
-  return transport
-}
-
-function watchSubstrate(inner: LocalSubstrate): void {
-  const around = <T>(method: string, watch: (result: T) => T): void => {
-    const methods = inner as unknown as Record<string, (...args: unknown[]) => Promise<T>>
-    const original = methods[method]!.bind(inner)
-    methods[method] = async (...args) => {
-      step()
-      const result = watch(await original(...args))
-      step()
-      return result
-    }
-  }
-  around<Pages>('share', watchPages)
-  around<Pages>('map', watchPages)
-  around('listen', watchChannel)
-  around('bind', watchChannel)
-  around('xenstore', watchTransport)
-}
-
 /** Byte i is i modulo 251: what arrives is told from what should have, wherever it breaks off. */
 const payload = Buffer.from(Uint8Array.from({ length: Number(payloadBytes) }, (_, index) => index % 251))
 
@@ -117,7 +63,7 @@ async function talk(connected: ConduitSocket): Promise<void> {
 }
 
 substrate = await LocalSubstrate.attach({ directory, entry: HYPERVISOR_ENTRY })
-watchSubstrate(substrate)
+stepThrough(substrate, step)
 const conduit = await Conduit.open({ substrate, ringBytes: 65_536, lingerMs: 0 })
 if (role === 'client') {
   await talk(await conduit.connect(name))

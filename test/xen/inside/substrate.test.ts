@@ -1,7 +1,9 @@
 // The substrate suite on a real hypervisor. All ends are this domain, so nobody is a stranger: what Xen refuses to other
-// domains is tested with real ones (grants.test.ts).
+// domains is tested with real ones (bad-input.test.ts).
+import { expect } from 'chai'
 import { XenSubstrate } from '../../../src/substrate/xen/xen-substrate.js'
 import { substrateSuite } from '../../conformance/substrate-suite.js'
+import { grantedPages, mappedXenPages } from '../../support/xen-leftovers.js'
 
 substrateSuite('xen', async () => {
   const open = () => XenSubstrate.open({ loopback: true })
@@ -12,6 +14,7 @@ substrateSuite('xen', async () => {
     stranger: undefined,
     close: async () => {
       await Promise.all([a.close(), b.close()])
+      expect([mappedXenPages(), grantedPages()]).to.deep.equal([0, 0])
     },
   }
 })
