@@ -3,7 +3,7 @@
 import { expect } from 'chai'
 import { ORDER } from '../../protocol/vchan-page.js'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
-import { libxenvchanOrSkip } from '../support/libxenvchan-peer.js'
+import { libxenvchanOrSkip } from '../support/libxenvchan-or-skip.js'
 import { type CRole, LibxenvchanWorld } from '../support/libxenvchan-world.js'
 import { readPattern, writePattern } from '../support/vchan-pattern.js'
 

@@ -2,7 +2,7 @@
 import { type Conduit, openEnvironment } from '../../src/index.js'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
 import type { LocalLibxenvchan } from '../../testbed/local-preload.js'
-import { LibxenvchanPeer } from './libxenvchan-peer.js'
+import { VchanPeerProcess } from '../../testbed/vchan-peer-process.js'
 import { type LocalWorld, localWorld } from './local-world.js'
 
 /** Which end is C's. */
@@ -10,13 +10,13 @@ export type CRole = 'server' | 'client'
 
 export interface Meeting {
   readonly socket: ConduitSocket
-  readonly peer: LibxenvchanPeer
+  readonly peer: VchanPeerProcess
 }
 
 export class LibxenvchanWorld {
   readonly local: LocalWorld = localWorld()
   readonly #library: LocalLibxenvchan
-  readonly #peers: LibxenvchanPeer[] = []
+  readonly #peers: VchanPeerProcess[] = []
   #conduit!: Conduit
   #lastPort = 0
 
@@ -39,9 +39,9 @@ export class LibxenvchanWorld {
   }
 
   /** A C program; `args` from the role on. */
-  spawn(args: readonly string[], environment: NodeJS.ProcessEnv = {}): LibxenvchanPeer {
+  spawn(args: readonly string[], environment: NodeJS.ProcessEnv = {}): VchanPeerProcess {
     const all = { ...this.#library.environment(this.local.directory), ...environment }
-    const peer = new LibxenvchanPeer(all, this.#library.peer.path, args)
+    const peer = new VchanPeerProcess(this.#library.peer.path, args, all)
     this.#peers.push(peer)
     return peer
   }

@@ -19,6 +19,7 @@ static const char USAGE[] =
     "  --ring N        the server's smallest ring in bytes, both ways (0: in the control page); --read-ring, --write-ring\n"
     "  --packet        libxenvchan_send and _recv of whole chunks instead of _write and _read\n"
     "  --nonblocking   never wait in libxenvchan; select() on its descriptor\n"
+    "  --blind         receive without looking at the bytes, to measure\n"
     "  --finish HOW    close at once; drain: once the other side has read all; hold: once it has gone; exit, kill: no close;\n"
     "                  stay: never unmap, not even when it has gone\n";
 
@@ -50,7 +51,8 @@ static void read_options(int argc, char **argv, struct job *job)
         {"chunk", required_argument, NULL, 'c'},     {"ring", required_argument, NULL, 'b'},
         {"read-ring", required_argument, NULL, 'r'}, {"write-ring", required_argument, NULL, 'w'},
         {"packet", no_argument, NULL, 'p'},          {"nonblocking", no_argument, NULL, 'n'},
-        {"finish", required_argument, NULL, 'f'},    {NULL, 0, NULL, 0},
+        {"finish", required_argument, NULL, 'f'},    {"blind", no_argument, NULL, 'x'},
+        {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
@@ -60,6 +62,7 @@ static void read_options(int argc, char **argv, struct job *job)
         case 'w': job->write_ring = number(optarg); break;
         case 'p': job->packet = true; break;
         case 'n': job->blocking = false; break;
+        case 'x': job->blind = true; break;
         case 'f': job->finish = optarg; break;
         default: usage("", "");
         }

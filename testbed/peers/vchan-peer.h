@@ -20,7 +20,7 @@ struct job {
     uint64_t count;           /* bytes, or round trips of ping; 0: until the peer ends */
     size_t chunk;             /* bytes a call */
     size_t read_ring, write_ring;
-    bool packet, blocking;
+    bool packet, blocking, blind;
     const char *finish;       /* close drain hold exit kill stay */
 };
 

@@ -1,19 +1,9 @@
-// testbed/peers' program as a child process on the local substrate: its lines as events, its end as a promise.
+// testbed/peers' program, or one that speaks as it does, as a child process: its lines as events, its end as a promise.
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { type LocalLibxenvchan, localLibxenvchan } from '../../testbed/local-preload.js'
-
-/** For `before`: the library, or the test is pending and says why; with CI=true it fails instead. */
-export function libxenvchanOrSkip(context: Mocha.Context): LocalLibxenvchan {
-  const found = localLibxenvchan()
-  if (typeof found !== 'string') return found
-  if (process.env.CI === 'true') throw new Error(found)
-  console.log(`      pending: ${found}`)
-  context.skip()
-}
 
 export interface PeerExit {
   readonly status: number | null
@@ -24,14 +14,14 @@ export interface PeerExit {
 /** A line such as `done job=send bytes=5`. */
 export type PeerLine = Readonly<Record<string, string>>
 
-export class LibxenvchanPeer {
+export class VchanPeerProcess {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>
   readonly exit: Promise<PeerExit>
   readonly #lines = new Map<string, PeerLine>()
   readonly #waiting = new Map<string, (line: PeerLine) => void>()
 
   /** @param args the program's arguments; `-` as its peer until {@link meet} names it */
-  constructor(environment: NodeJS.ProcessEnv, path: string, args: readonly string[]) {
+  constructor(path: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
     this.child = spawn(path, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] })
     // A peer that ends before it was told whom to meet: its exit says so.
     this.child.stdin.on('error', () => undefined)
