@@ -31,7 +31,7 @@ export const GUEST_KERNEL = '/dev/vda'
 export const GUEST_ROOT = '/dev/vdb'
 
 export function qemuArguments(options: QemuOptions): string[] {
-  const xen = `console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=warning dom0_mem=${DOM0_MEMORY}M,max:${DOM0_MEMORY}M dom0_max_vcpus=2`
+  const xen = `console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=warning dom0_mem=${DOM0_MEMORY}M,max:${DOM0_MEMORY}M dom0_max_vcpus=1`
   const dom0 = `console=hvc0 quiet panic=1 rdinit=/sbin/dom0-init conduit.xenstored=${options.xenstored}`
   return [
     ...['-accel', 'tcg,thread=multi', '-cpu', CPU, '-M', 'q35', '-smp', '2', '-m', String(MACHINE_MEMORY)],

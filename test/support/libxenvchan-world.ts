@@ -3,17 +3,15 @@ import { type Conduit, openEnvironment } from '../../src/index.js'
 import type { ConduitSocket } from '../../src/vchan/socket.js'
 import type { LocalLibxenvchan } from '../../testbed/local-preload.js'
 import { VchanPeerProcess } from '../../testbed/vchan-peer-process.js'
+import type { CRole, InteropWorld } from './interop-world.js'
 import { type LocalWorld, localWorld } from './local-world.js'
-
-/** Which end is C's. */
-export type CRole = 'server' | 'client'
 
 export interface Meeting {
   readonly socket: ConduitSocket
   readonly peer: VchanPeerProcess
 }
 
-export class LibxenvchanWorld {
+export class LibxenvchanWorld implements InteropWorld {
   readonly local: LocalWorld = localWorld()
   readonly #library: LocalLibxenvchan
   readonly #peers: VchanPeerProcess[] = []
@@ -46,10 +44,6 @@ export class LibxenvchanWorld {
     return peer
   }
 
-  /**
-   * A C program in that role, with that job, and the SDK at the other end.
-   * @param ringBytes of the server's rings, whichever it is; 0: in the control page
-   */
   async meet(role: CRole, job: readonly string[], ringBytes: number): Promise<Meeting> {
     const port = this.nextPort()
     const ring = role === 'server' ? ['--ring', String(ringBytes)] : []
