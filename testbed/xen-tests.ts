@@ -4,7 +4,7 @@ import { startInGuest } from './guest-program.js'
 import { Machine } from './machine.js'
 import { PROJECT_IN_MACHINE } from './project.js'
 import type { XenstoredKind } from './qemu.js'
-import type { OutputListener } from './remote-process.js'
+import type { OutputListener, RemoteProcess } from './remote-process.js'
 import { Silence } from './silence.js'
 import { TestOutcome, type TestResult } from './test-outcome.js'
 import { RecordReader, type TestRecord } from './test-records.js'
@@ -47,6 +47,7 @@ class DomainRun {
   readonly #outcome = new TestOutcome()
   readonly #silence = new Silence(SILENCE_LIMIT_MS)
   readonly #reader: RecordReader
+  #program: RemoteProcess | undefined
   #tail = ''
 
   constructor(machine: Machine, domain: TestDomain, options: XenTestOptions) {
@@ -63,6 +64,8 @@ class DomainRun {
   async results(): Promise<readonly TestResult[]> {
     const end = await Promise.race([this.#run(), this.#silence.tooLong]).catch((error: Error) => error.message)
     this.#silence.stop()
+    // One that fell silent must not take the next domain's processor; of one that has ended nothing is left.
+    this.#program?.kill('SIGKILL')
     this.#outcome.finish(`${end}\nlast output:\n${this.#tail}\nconsole of dom0:\n${this.#machine.console()}`)
     return this.#outcome.results
   }
@@ -77,13 +80,18 @@ class DomainRun {
       else this.#print(bytes.toString())
     }
     if (domain === 'dom0') {
-      const process = this.#machine.dom0.spawn(command, { keep: false })
-      process.onOutput(listener)
-      return `ended with status ${(await process.wait()).status}`
+      this.#program = this.#machine.dom0.spawn(command, { keep: false })
+      this.#program.onOutput(listener)
+      return `ended with status ${(await this.#program.wait()).status}`
     }
-    const program = await startInGuest(this.#machine, { type: domain, memory: GUEST_MEMORY, command }, listener)
-    const { status } = await program.process.wait()
-    await this.#machine.dom0.run(`xl destroy ${program.domid}`)
+    const { process, domid } = await startInGuest(
+      this.#machine,
+      { type: domain, memory: GUEST_MEMORY, command },
+      listener,
+    )
+    this.#program = process
+    // However it ends.
+    const { status } = await process.wait().finally(() => this.#machine.dom0.run(`xl destroy ${domid}`))
     return `ended with status ${status}`
   }
 
