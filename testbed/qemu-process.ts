@@ -1,26 +1,11 @@
 // QEMU as a process of this one: started, connected to, listened to, ended. What runs in it is not its business.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { QEMU } from './host-tools.js'
+import type { MachineFolder } from './machine-folder.js'
 import { type QemuOptions, qemuArguments } from './qemu.js'
-
-/** A folder for one machine's files; gone as soon as QEMU has read them. */
-export class MachineFolder {
-  readonly path = mkdtempSync(join(tmpdir(), 'conduit-xen-'))
-
-  file(name: string): string {
-    return join(this.path, name)
-  }
-
-  /** Idempotent. */
-  remove(): void {
-    rmSync(this.path, { recursive: true, force: true })
-  }
-}
 
 export class QemuProcess {
   /** The port of the agent in dom0. */

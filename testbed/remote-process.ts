@@ -38,6 +38,8 @@ export class RemoteProcess {
   readonly #text = { stdout: '', stderr: '' }
   readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
   readonly #keep: boolean
+  /** How it ended, once it has. */
+  #why: string | undefined
 
   constructor(command: string, signal: (signal: number) => void, keep: boolean) {
     this.command = command
@@ -90,19 +92,23 @@ export class RemoteProcess {
   end(outcome: number | Error): void {
     if (typeof outcome === 'number') this.#ended.resolve(outcome)
     else this.#ended.reject(outcome)
-    const why = typeof outcome === 'number' ? `status ${outcome}` : outcome.message
-    for (const { pattern, failed } of this.#expectations) {
-      failed(new Error(`${this.command} ended (${why}) without printing ${pattern}: ${this.output}${this.errors}`))
-    }
-    this.#expectations.clear()
+    this.#why ??= typeof outcome === 'number' ? `status ${outcome}` : outcome.message
+    this.#meetExpectations()
   }
 
   #meetExpectations(): void {
     for (const expectation of [...this.#expectations]) {
-      const match = expectation.pattern.exec(this.output) ?? expectation.pattern.exec(this.errors)
-      if (match === null) continue
+      const { pattern, found, failed } = expectation
+      const match = pattern.exec(this.output) ?? pattern.exec(this.errors)
+      if (match === null && this.#why === undefined) continue
       this.#expectations.delete(expectation)
-      expectation.found(match)
+      if (match !== null) found(match)
+      else failed(this.#neverPrinted(pattern))
     }
+  }
+
+  #neverPrinted(pattern: RegExp): Error {
+    const said = `${this.output}${this.errors}`
+    return new Error(`${this.command} ended (${this.#why}) without printing ${pattern}: ${said}`)
   }
 }

@@ -73,7 +73,7 @@ class DomainRun {
   async #run(): Promise<string> {
     const domain = this.#domain
     const run = `${PROJECT_IN_MACHINE}/dist/test/xen/run-inside.js`
-    const command = `cd ${PROJECT_IN_MACHINE} && exec node --enable-source-maps --expose-gc ${run} ${domain} '${this.#options.files}'`
+    const command = `cd ${PROJECT_IN_MACHINE} && exec node --enable-source-maps --expose-gc ${run} ${domain} ${shellWord(this.#options.files)}`
     const listener: OutputListener = (bytes, stream) => {
       this.#silence.broken()
       if (stream === 'stdout') this.#reader.piece(bytes)
@@ -98,4 +98,9 @@ class DomainRun {
   #print(text: string): void {
     this.#tail = (this.#tail + text).slice(-TAIL)
   }
+}
+
+/** Text as one word of a shell's, whatever is in it. */
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
 }
