@@ -102,7 +102,9 @@ export class ListenerClient {
   /** Remove the directory of the client's keys, unless another name's lie there. */
   removeKeysDirectory(): void {
     const path = vchanPath(ownDomid(this.#context), this.#options.client)
-    this.#context.background.run(removeIfEmpty(this.#context.store, path))
+    // Order matters: after the keys of the last connection, whose removal waits for its turn. oxenstored lets a transaction pass
+    // that has seen them and changed nothing, and the directory would stay.
+    this.#context.background.later(() => removeIfEmpty(this.#context.store, path))
   }
 
   /** Our own answer, or the client took its request back. */
