@@ -115,6 +115,7 @@ export interface MapOptions {
 export interface GrantBudget {
   /** Infinite where nothing counts them. Others may hold pages of it, too. */
   readonly limit: number
+  /** Pages that this environment has granted and not given back. */
   readonly held: number
 }
 

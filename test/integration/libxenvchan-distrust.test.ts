@@ -104,9 +104,13 @@ describe('libxenvchan over the local substrate trusts no granted file', () => {
 
   function answer({ type, sequence, words }: ControlMessage, fds: number[]): void {
     for (const fd of fds) native().closeFd(fd)
-    const reply = (answerWords: readonly number[], answerFds: readonly number[] = []) =>
+    const reply = (answerWords: readonly number[], answerFds: readonly number[] = []): void => {
       connection!.send({ type, status: ControlStatus.OK, sequence, words: answerWords }, answerFds)
-    if (type === ControlType.ATTACH) return reply([C_DOMID])
+    }
+    if (type === ControlType.ATTACH) {
+      reply([C_DOMID])
+      return
+    }
     if (type === ControlType.BIND) {
       const [ours, theirs] = native().socketPair(false)
       connection!.send({ type: ControlType.PEER, status: 0, sequence: 0, words: [SERVER] }, [theirs])
@@ -119,7 +123,8 @@ describe('libxenvchan over the local substrate trusts no granted file', () => {
     if (type === ControlType.MAP) {
       expect(words.slice(4)).to.deep.equal([GREF])
       const next = answers.shift()!
-      return reply(next.words, [files[next.file]])
+      reply(next.words, [files[next.file]])
+      return
     }
     reply([])
     if (type !== ControlType.UNMAP) return
