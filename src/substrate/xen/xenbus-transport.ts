@@ -1,6 +1,9 @@
 // The store through the kernel's own connection to it, /dev/xen/xenbus: for any domain. Polled on the event loop; no thread
-// ever waits in it.
-import { XENSTORE_HEADER_BYTES } from '../../../protocol/xenstore-wire.js'
+// ever waits in it. One request is under way at a time: the kernel queues a pointer into the one buffer of the descriptor
+// (xenbus_dev_request_and_reply() in linux, drivers/xen/xenbus/xenbus_xs.c), and the next write would overwrite what it has
+// not sent yet.
+import { XenstoreFrames } from '../../../protocol/xenstore-frames.js'
+import { XENSTORE_HEADER_BYTES, XENSTORE_TYPES } from '../../../protocol/xenstore-wire.js'
 import { ConduitError } from '../../errors.js'
 import { type Native, type NativeFdWatcher, PollEvent } from '../../native.js'
 import type { XenstoreTransport } from '../../xenstore/transport.js'
@@ -25,8 +28,11 @@ class XenbusTransport implements XenstoreTransport {
   readonly #target = Buffer.alloc(READ_BYTES)
   #receiver: ((bytes: Uint8Array) => void) | undefined
   #listener: ((error?: Error) => void) | undefined
-  /** Messages that the device had no room for, oldest first. */
+  /** Messages that wait for their turn, oldest first. */
   #queue: Buffer[] = []
+  /** What comes in, read for its replies alone. */
+  readonly #replies = new XenstoreFrames()
+  #answering = false
   #retry: NodeJS.Timeout | undefined
   #closed = false
   #failure: Error | undefined
@@ -74,6 +80,7 @@ class XenbusTransport implements XenstoreTransport {
       for (let reads = 0; reads < READS_PER_WAKE && !this.#closed; reads++) {
         const count = this.#native.readBytes(this.#fd, this.#target)
         if (count < 0) return
+        this.#countReplies(this.#target.subarray(0, count))
         this.#receiver?.(Buffer.from(this.#target.subarray(0, count)))
       }
     } catch (error) {
@@ -81,19 +88,29 @@ class XenbusTransport implements XenstoreTransport {
     }
   }
 
+  #countReplies(bytes: Uint8Array): void {
+    this.#replies.push(new Uint8Array(bytes))
+    for (let message = this.#replies.next(); message !== undefined; message = this.#replies.next()) {
+      if (message.type === XENSTORE_TYPES.WATCH_EVENT) continue
+      this.#answering = false
+      if (this.#retry === undefined) this.#drain()
+    }
+  }
+
   /** One message a call: the device drops what follows the end of one. */
   #drain(): void {
     this.#retry = undefined
     try {
-      while (this.#queue.length > 0) {
+      while (this.#queue.length > 0 && !this.#answering) {
         const [message] = this.#queue
         const count = this.#native.writeBytes(this.#fd, message!)
         if (count < 0) {
           this.#retry = setTimeout(() => this.#drain(), BUSY_PAUSE_MS)
           return
         }
-        if (count < message!.length) this.#queue[0] = message!.subarray(count)
-        else this.#queue.shift()
+        this.#answering = count === message!.length
+        if (this.#answering) this.#queue.shift()
+        else this.#queue[0] = message!.subarray(count)
       }
     } catch (error) {
       this.#finish(deviceError('write', error))
