@@ -15,6 +15,8 @@ export class RingWriter {
   private readonly sliceBytes: number
   private prod: number
   private armed: boolean
+  /** Bytes published since the reader was last told within a write. */
+  private published = 0
 
   constructor(
     page: ControlPage,
@@ -60,10 +62,8 @@ export class RingWriter {
       if (count > this.sliceBytes) count = this.sliceBytes
       this.memory.put(this.prod, source, at, count)
       this.prod = (this.prod + count) | 0
-      this.page.publishProd(this.prod)
       at += count
-      // A reader asleep on an empty ring starts while the rest is copied.
-      if (count === this.sliceBytes) this.page.payOwed()
+      this.publish(count)
     }
     return at - start
   }
@@ -86,5 +86,15 @@ export class RingWriter {
   /** An event came: the peer has cleared the request, or may have. */
   disarm(): void {
     this.armed = false
+  }
+
+  private publish(bytes: number): void {
+    this.page.publishProd(this.prod)
+    // A reader asleep on an empty ring starts while the rest is copied; one that never spins, such as libxenvchan, would
+    // be woken for every slice and sleep again after each.
+    this.published += bytes
+    if (this.published < this.sizeBytes >>> 1) return
+    this.published = 0
+    this.page.payOwed()
   }
 }

@@ -16,11 +16,15 @@ function ring(sizeBytes: number, sliceBytes: number, startIndex: number) {
   const view = new DataView(buffer)
   for (const at of [0, 4]) view.setUint32(at, startIndex, true)
   view.setUint8(20, LIVE.CONNECTED)
-  const kicks = { server: 0, client: 0 }
+  const kicks = { server: 0, client: 0, onServer: () => {} }
   const words = new SharedWords(buffer, 4096)
   const memory = new RingMemory(buffer, 4096, sizeBytes)
   const server = new ControlPage(words, 'server', { notify: () => kicks.client++ }, 24)
-  const client = new ControlPage(words, 'client', { notify: () => kicks.server++ }, 24)
+  const kickServer = (): void => {
+    kicks.server++
+    kicks.onServer()
+  }
+  const client = new ControlPage(words, 'client', { notify: kickServer }, 24)
   const layout = { sizeBytes, sliceBytes, peer: 1 }
   return {
     kicks,
@@ -92,10 +96,21 @@ describe('vchan ring', () => {
     expect(kicks.client).to.equal(1)
   })
 
-  it('tells a sleeping peer after each slice of a large transfer, so that both overlap', () => {
+  it('tells a sleeping peer in the middle of a large transfer, so that both overlap', () => {
     const { writer, server, kicks } = ring(64, 16, 0)
     server.request(1)
     writer.write(new Uint8Array(64), 0, 64)
     expect(kicks.server, 'before the tick has ended').to.equal(1)
+  })
+
+  it('wakes a reader that never spins twice a ringful of a large write, not for each slice', () => {
+    const { reader, writer, server, kicks } = ring(64, 16, 0)
+    kicks.onServer = () => {
+      reader.read(new Uint8Array(64), 0, 64)
+      server.request(1)
+    }
+    server.request(1)
+    for (let ringful = 0; ringful < 10; ringful++) writer.write(new Uint8Array(64), 0, 64)
+    expect(kicks.server).to.equal(20)
   })
 })
