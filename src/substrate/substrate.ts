@@ -79,6 +79,8 @@ export type EventHandler = (wake: Wake) => number
 export interface EventChannel {
   /** This end's own number: what the peer passes to {@link Substrate.bind}, when this end listens. */
   readonly port: EvtchnPort
+  /** About what it costs to wake an idle peer, in microseconds: as long as that a spin may pay. */
+  readonly wakeMicros: number
   /** Kick the other end. Coalesces; a kick of a closed or unbound end is dropped. Never throws. */
   notify(): void
   /** Set the handler; events that came before are delivered. A port has one handler. */

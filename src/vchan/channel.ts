@@ -16,7 +16,7 @@ import type { RingReader } from './ring-reader.js'
 import type { RingWriter } from './ring-writer.js'
 import { type ServeOptions, serveParts } from './serve.js'
 import { Sleeper } from './sleeper.js'
-import { SpinPolicy } from './spin-policy.js'
+import { checkSpinMicros } from './spin-policy.js'
 import { closed } from './vchan-error.js'
 import { WakeLoop } from './wake-loop.js'
 
@@ -88,7 +88,7 @@ export class VchanChannel {
    * @throws RangeError for sizes over 1 MiB; ConduitError GRANT_LIMIT, SUBSTRATE_LOST
    */
   static async serve(substrate: Substrate, peer: Domid, options: ServeOptions): Promise<VchanChannel> {
-    new SpinPolicy(options.spinMicros)
+    checkSpinMicros(options.spinMicros)
     return VchanChannel.over(await serveParts(substrate, peer, options), options.spinMicros)
   }
 
@@ -104,7 +104,7 @@ export class VchanChannel {
     port: EvtchnPort,
     options: ConnectOptions = {},
   ): Promise<VchanChannel> {
-    new SpinPolicy(options.spinMicros)
+    checkSpinMicros(options.spinMicros)
     return VchanChannel.over(await connectParts(substrate, { peer, ringRef, port }), options.spinMicros)
   }
 

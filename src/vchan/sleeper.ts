@@ -41,8 +41,8 @@ export class Sleeper {
     this.event = event
     this.reader = rings.reader
     this.writer = rings.writer
-    this.spin = new SpinPolicy(spinMicros)
-    this.writeSpin = new SpinPolicy(spinMicros)
+    this.spin = new SpinPolicy(spinMicros, event.wakeMicros)
+    this.writeSpin = new SpinPolicy(spinMicros, event.wakeMicros)
     event.spinOn({ pages: control, offsets: rings.page.watched, state: this.state })
   }
 

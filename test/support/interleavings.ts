@@ -82,6 +82,7 @@ const CLI_LIVE = 20
 /** One run of one end: replays its log, then takes one real step or none. */
 export class End implements EventChannel {
   readonly port = evtchnPort(1)
+  readonly wakeMicros = 50
   readonly parts: ChannelParts
   readonly log: Result[]
   next: string | undefined

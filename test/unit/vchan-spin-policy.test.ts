@@ -17,11 +17,24 @@ function discourage(policy: SpinPolicy): number {
 
 describe('spin policy', () => {
   it('spins at first, and gives up after a few misses', () => {
-    expect(discourage(new SpinPolicy())).to.be.within(1, 8)
+    expect(discourage(new SpinPolicy(undefined, 50))).to.be.within(1, 8)
+  })
+
+  it('spins as long as waking a peer costs, and takes a sleep of three of that for a hint', () => {
+    const policy = new SpinPolicy(undefined, 200)
+    expect(policy.micros()).to.equal(200)
+    discourage(policy)
+    waitsUntilSpin(policy)
+    policy.miss()
+    const without = waitsUntilSpin(policy)
+    policy.miss()
+    for (let sleep = 0; sleep < 4; sleep++) policy.slept(500)
+    expect(waitsUntilSpin(policy)).to.be.below(2 * without)
+    expect(new SpinPolicy(undefined, 50).micros()).to.equal(50)
   })
 
   it('goes on as long as spinning meets the peer', () => {
-    const policy = new SpinPolicy()
+    const policy = new SpinPolicy(undefined, 50)
     for (let i = 0; i < 100; i++) {
       expect(policy.micros()).to.be.above(0)
       policy.hit()
@@ -29,7 +42,7 @@ describe('spin policy', () => {
   })
 
   it('tries again now and then, more rarely the longer it is in vain', () => {
-    const policy = new SpinPolicy()
+    const policy = new SpinPolicy(undefined, 50)
     discourage(policy)
     const pauses = Array.from({ length: 8 }, () => {
       const waits = waitsUntilSpin(policy)
@@ -42,7 +55,7 @@ describe('spin policy', () => {
   })
 
   it('spins again at once after one trial that met the peer', () => {
-    const policy = new SpinPolicy()
+    const policy = new SpinPolicy(undefined, 50)
     discourage(policy)
     waitsUntilSpin(policy)
     policy.hit()
@@ -50,7 +63,7 @@ describe('spin policy', () => {
   })
 
   it('takes short sleeps for a hint and long ones for none', () => {
-    const [short, long] = [new SpinPolicy(), new SpinPolicy()]
+    const [short, long] = [new SpinPolicy(undefined, 50), new SpinPolicy(undefined, 50)]
     discourage(short)
     discourage(long)
     for (let i = 0; i < 3; i++) {
@@ -61,7 +74,7 @@ describe('spin policy', () => {
   })
 
   it('leaves off for long when others need the CPU, and longer when they still do', () => {
-    const policy = new SpinPolicy()
+    const policy = new SpinPolicy(undefined, 50)
     policy.hit()
     policy.crowded()
     const first = waitsUntilSpin(policy)
@@ -73,7 +86,7 @@ describe('spin policy', () => {
   })
 
   it('does not let short sleeps talk it into spinning where others need the CPU', () => {
-    const policy = new SpinPolicy()
+    const policy = new SpinPolicy(undefined, 50)
     policy.crowded()
     for (let i = 0; i < 10; i++) {
       policy.slept(20)
@@ -82,7 +95,7 @@ describe('spin policy', () => {
   })
 
   it('asks for the number it was given, whatever comes of it', () => {
-    const never = new SpinPolicy(0)
+    const never = new SpinPolicy(0, 50)
     for (let i = 0; i < 100; i++) {
       expect(never.micros()).to.equal(0)
       never.slept(1)
@@ -90,6 +103,6 @@ describe('spin policy', () => {
   })
 
   it('refuses numbers that are no microseconds', () => {
-    for (const micros of [-1, 1.5, 1001, Number.NaN]) expect(() => new SpinPolicy(micros)).to.throw(RangeError)
+    for (const micros of [-1, 1.5, 1001, Number.NaN]) expect(() => new SpinPolicy(micros, 50)).to.throw(RangeError)
   })
 })

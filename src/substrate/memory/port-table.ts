@@ -7,6 +7,8 @@ import type { Faults } from './faults.js'
 
 class MemoryPort implements EventChannel {
   readonly port: EvtchnPort
+  /** A turn of the event loop. */
+  readonly wakeMicros = 1
   readonly owner: Domid
   readonly allowed: Domid
   remote: MemoryPort | undefined

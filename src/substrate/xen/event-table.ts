@@ -1,6 +1,5 @@
 // The ports of one environment, all on one descriptor of /dev/xen/evtchn. A port that fired stays masked until it is
 // written back, so each is, after its handler has run: one that is forgotten is deaf for ever.
-import { availableParallelism } from 'node:os'
 import { type Domid, type EvtchnPort, evtchnPort } from '../../../protocol/xen.js'
 import { ConduitError } from '../../errors.js'
 import { type NativeFdWatcher, NativeWake, PollEvent, systemError } from '../../native.js'
@@ -17,7 +16,6 @@ export class EventTable {
   readonly #ports = new Map<number, XenEventPort>()
   readonly #fired = new Uint32Array(BATCH)
   readonly #firedBytes = new Uint8Array(this.#fired.buffer)
-  readonly #canSpin = availableParallelism() > 1
   #watcher: NativeFdWatcher | undefined
   /** The port on whose words the watcher spins. */
   #spinning: XenEventPort | undefined
@@ -169,7 +167,7 @@ export class EventTable {
   }
 
   #aimAt(port: XenEventPort): boolean {
-    if (!this.#canSpin || port.watch === undefined || this.#watcher === undefined) return false
+    if (port.watch === undefined || this.#watcher === undefined) return false
     if (this.#spinning === port) return true
     const { pages, offsets, state } = port.watch
     this.#watcher.spinOn(pages.native, offsets[0], offsets[1], state)

@@ -4,6 +4,12 @@ import type { EventChannel, EventHandler, SpinWatch, Wake } from '../substrate.j
 import type { EventTable } from './event-table.js'
 import { XenPages } from './xen-pages.js'
 
+/**
+ * An event channel, the peer's scheduling and ours: measured in an emulated machine, where a round trip takes 470 µs asleep
+ * and 250 µs with a spin of 200 µs. What it costs less on real hardware, the spin ends earlier.
+ */
+const WAKE_MICROS = 200
+
 /** A {@link SpinWatch} over pages that this substrate mapped. */
 interface XenSpinWatch extends SpinWatch {
   readonly pages: XenPages
@@ -11,6 +17,7 @@ interface XenSpinWatch extends SpinWatch {
 
 export class XenEventPort implements EventChannel {
   readonly port: EvtchnPort
+  readonly wakeMicros = WAKE_MICROS
   watch: XenSpinWatch | undefined
   readonly #table: EventTable
   #handler: EventHandler | undefined

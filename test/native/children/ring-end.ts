@@ -42,6 +42,7 @@ const bell = new Int32Array(bells)
 const [mine, theirs] = role === 'server' ? [0, 1] : [1, 0]
 const event: EventChannel = {
   port: evtchnPort(1),
+  wakeMicros: 50,
   notify: () => {
     Atomics.add(bell, theirs, 1)
     Atomics.notify(bell, theirs)
