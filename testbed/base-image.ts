@@ -50,21 +50,33 @@ const STORE_PROGRAMS = ['chmod', 'exists', 'list', 'ls', 'read', 'rm', 'watch', 
 )
 const FOLDERS = ['conduit', 'dev', 'proc', 'root', 'run', 'sys', 'tmp', 'var/lib', 'var/lock', 'var/log']
 
+const PREFIX = 'xen-image-'
+
 /** Of the cache where it is there; else built, which takes some seconds. */
 export function baseImage(tree: DebianTree): BaseImage {
   const plan = new BasePlan(tree)
-  const folder = join(cacheFolder(), `xen-image-${plan.key()}`)
+  const folder = join(cacheFolder(), `${PREFIX}${plan.key()}`)
   if (!existsSync(folder)) {
     mkdirSync(cacheFolder(), { recursive: true, mode: 0o700 })
     const work = mkdtempSync(join(cacheFolder(), 'work-'))
     try {
       plan.build(work)
+      // Somebody else may have been faster.
       if (!existsSync(folder)) renameSync(work, folder)
+      removeOlder(folder)
     } finally {
       rmSync(work, { recursive: true, force: true })
     }
   }
   return { xen: join(folder, 'xen'), kernel: join(folder, 'kernel'), root: join(folder, 'root.cpio') }
+}
+
+/** They have 200 MB each, and nobody asks for one again. QEMU keeps what it has opened. */
+function removeOlder(current: string): void {
+  for (const name of readdirSync(cacheFolder())) {
+    const path = join(cacheFolder(), name)
+    if (name.startsWith(PREFIX) && path !== current) rmSync(path, { recursive: true, force: true })
+  }
 }
 
 class BasePlan {
@@ -94,7 +106,9 @@ class BasePlan {
     const stamp = (path: string) => `${path} ${statSync(path).size} ${statSync(path).mtimeMs}`
     for (const { path, source } of this.#files) hash.update(`${path} ${stamp(source)}\n`)
     for (const path of [this.#kernel, this.#hypervisor]) hash.update(`${stamp(path)}\n`)
-    const code = ['base-image.js', 'cpio.js', 'archive-entries.js'].map((name) => join(import.meta.dirname, name))
+    const code = ['base-image.js', 'cpio.js', 'archive-entries.js', 'kernel-image.js'].map((name) =>
+      join(import.meta.dirname, name),
+    )
     for (const path of code) hash.update(readFileSync(path))
     return hash.digest('hex').slice(0, 12)
   }

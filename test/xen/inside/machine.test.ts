@@ -71,6 +71,22 @@ describe('the machine', () => {
     await guest.gone
   })
 
+  it('says that a destroyed guest is gone while a program in dom0 still has its pages mapped', async () => {
+    const guest = await Guest.create({ type: 'pv' })
+    const server = guest.spawn('vchan-hello server 0 data/hello')
+    await server.printed(/listening/)
+    server.kill('SIGSTOP')
+    const client = here.spawn(`vchan-hello client ${guest.domid} /local/domain/${guest.domid}/data/hello word`)
+    try {
+      await client.printed(/connected/)
+      await guest.destroy()
+      expect((await here.run('xl list')).output).to.match(new RegExp(`^\\S+ +${guest.domid} .*d`, 'm'))
+    } finally {
+      client.kill('SIGKILL')
+    }
+    await client.wait()
+  })
+
   it('notices that a guest powers off by itself', async () => {
     const guest = await Guest.create({ type: 'pv' })
     guest.spawn('poweroff -f')

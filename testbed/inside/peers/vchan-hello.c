@@ -29,6 +29,7 @@ static int ask(int domid, const char *path, const char *word) {
   struct libxenvchan *channel = libxenvchan_client_init(NULL, domid, path);
   if (channel == NULL) return fail("libxenvchan_client_init");
   channel->blocking = 1;
+  fputs("connected\n", stderr);
   char answer[256] = "";
   int length = (int)strlen(word);
   if (libxenvchan_send(channel, word, (size_t)length) != length) return fail("send");
