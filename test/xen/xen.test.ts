@@ -44,24 +44,28 @@ function defineTest(title: string, { state, message, stack }: TestResult): void 
   })
 }
 
-function chosenDomains(): readonly TestDomain[] {
-  const chosen = process.env.CONDUIT_XEN_DOMAINS?.split(',') ?? TEST_DOMAINS
-  return TEST_DOMAINS.filter((domain) => chosen.includes(domain))
+/** One of the words that a variable may hold; a wrong one must not make a run of nothing. */
+function word<const T extends string>(variable: string, text: string, words: readonly T[]): T {
+  const found = words.find((known) => known === text)
+  if (found === undefined) throw new Error(`${variable} knows ${words.join(', ')}, not ${JSON.stringify(text)}`)
+  return found
 }
 
-const results = await runXenTests({
-  xenstored: process.env.CONDUIT_XEN_STORED === 'ocaml' ? 'ocaml' : 'c',
-  domains: chosenDomains(),
-  files: process.env.CONDUIT_XEN_FILES ?? '',
-  onRecord: follow,
-}).catch((error: Error) => error)
+async function results() {
+  const { CONDUIT_XEN_DOMAINS, CONDUIT_XEN_STORED = 'c', CONDUIT_XEN_FILES = '' } = process.env
+  const domains = CONDUIT_XEN_DOMAINS?.split(',').map((name) => word('CONDUIT_XEN_DOMAINS', name, TEST_DOMAINS))
+  const xenstored = word('CONDUIT_XEN_STORED', CONDUIT_XEN_STORED, ['c', 'ocaml'])
+  return runXenTests({ xenstored, domains: domains ?? TEST_DOMAINS, files: CONDUIT_XEN_FILES, onRecord: follow })
+}
 
-if (results instanceof Error) {
+const outcome = await results().catch((error: Error) => error)
+
+if (outcome instanceof Error) {
   describe('Xen', () => {
     it('boots', () => {
-      throw results
+      throw outcome
     })
   })
 } else {
-  for (const [domain, list] of results) describe(NAMES[domain], () => define(list))
+  for (const [domain, list] of outcome) describe(NAMES[domain], () => define(list))
 }
