@@ -7,16 +7,18 @@ import { markdownTable } from './table.js'
 
 export interface InteropResults {
   readonly machine: Machine
+  /** Of five minutes, at the end: over one for each core somebody else worked here as well, and only ratios say much. */
+  readonly loadAverage: number
   readonly rows: readonly (InteropCase & Summary & { readonly samples: readonly number[] })[]
 }
 
 type Row = InteropResults['rows'][number]
 
-export function libxenvchanTables({ machine, rows }: InteropResults): string {
+export function libxenvchanTables({ machine, loadAverage, rows }: InteropResults): string {
   const runs = rows[0]?.runs ?? 0
   const parts = [
     `Medians of ${runs} runs, two processes each, Debian's libxenvchan through the preload library and the SDK on the same local substrate, in turn in the same run.`,
-    `${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel} (${machine.architecture}), Node ${machine.node}, ${machine.date.slice(0, 10)}.`,
+    `${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel} (${machine.architecture}), Node ${machine.node}, ${machine.date.slice(0, 10)}; load average ${loadAverage.toFixed(1)}.${loadAverage > machine.cores ? ' Others worked here as well: ends that spin had to give way, and only the ratios say something.' : ''}`,
     '## Throughput\n\nThe writer serves, the reader is the client (the SDK with `onread`). More is better.',
     table(rows, 'throughput', (value) => scaled(value, 'B/s')),
     '## Round trip, p50\n\nThe client asks, the server echoes; 64 KiB rings. Less is better.',

@@ -1,7 +1,7 @@
 // `npm run bench:libxenvchan`: Debian's libxenvchan and the SDK on the same substrate in the same run, each with itself and
 // with the other. The server writes or echoes, the client reads or asks. Prints the tables and keeps them.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
       samples.get(each)!.push(await measure(library, each))
   }
   const rows = cases.map((each) => ({ ...each, ...summarize(samples.get(each)!), samples: samples.get(each)! }))
-  const results = { machine: machine(), rows }
+  const results = { machine: machine(), loadAverage: loadavg()[1]!, rows }
   process.stdout.write(libxenvchanTables(results))
   const out = values.out ?? RESULTS
   mkdirSync(out, { recursive: true })
