@@ -1,59 +1,28 @@
 /*
- * This process's place at the local hypervisor: attached when something is first asked of it, and again, with the same domid,
- * when the hypervisor was lost. A helper thread reads the connection; who asks waits for its answer. Knows no pages, no ports.
+ * The connection to the local hypervisor: messages to those who wait for them, pushes to whom they concern, requests and their
+ * refusals. How the process comes to have one is attachment.c's. Knows no pages, no ports.
  */
-#include "local.h"
+#include "control-state.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-/* How long to try to reach or start a hypervisor, and a moment between two tries (src/substrate/local/attachment.ts). */
-#define ATTACH_TIMEOUT_MS 10000
-#define RETRY_MIN_MS 3
-#define RETRY_SPREAD_MS 12
-
-enum { WATCH_CONTROL = 1, WATCH_KICK = 2 };
-
-/* A request that waits; its message becomes the answer. */
-struct pending {
-    struct pending *next;
-    struct message *message;
-    uint32_t sequence;
-    enum { WAITING, ANSWERED, LOST } state;
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-
-static struct {
-    bool started, attached, wanted;
-    unsigned tries; /* to attach, that have ended */
-    int failure;    /* why the last one did */
-    int socket, epoll, kick;
-    uint32_t domid, sequence;
-    uint64_t generation; /* counts the hypervisors lost */
-    int64_t deadline; /* of the try under way */
-    struct pending *pending;
-    pthread_t helper;
-} control = {.socket = -1, .domid = CONDUIT_CONTROL_NONE};
+struct control control = {.socket = -1,
+                          .domid = CONDUIT_CONTROL_NONE,
+                          .changed = PTHREAD_COND_INITIALIZER,
+                          .lock = PTHREAD_MUTEX_INITIALIZER};
 
 void local_lock(void)
 {
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&control.lock);
 }
 
 void local_unlock(void)
 {
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&control.lock);
 }
 
 uint32_t control_domid(void)
@@ -61,7 +30,7 @@ uint32_t control_domid(void)
     return control.domid;
 }
 
-static int64_t now_ms(void)
+int64_t now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -75,7 +44,7 @@ int control_watch(int fd, uint64_t id)
 }
 
 /* Whoever waits fails; the next request, or the helper itself, attaches again. */
-static void lose(void)
+void control_lose(void)
 {
     if (control.socket < 0)
         return;
@@ -87,7 +56,7 @@ static void lose(void)
     for (struct pending *each = control.pending; each; each = each->next)
         each->state = LOST;
     control.pending = NULL;
-    pthread_cond_broadcast(&changed);
+    pthread_cond_broadcast(&control.changed);
 }
 
 static void answered(struct message *message)
@@ -99,7 +68,7 @@ static void answered(struct message *message)
         *at = pending->next;
         *pending->message = *message;
         pending->state = ANSWERED;
-        pthread_cond_broadcast(&changed);
+        pthread_cond_broadcast(&control.changed);
         return;
     }
     message_close_fds(message);
@@ -125,7 +94,7 @@ static void pushed(struct message *message)
 }
 
 /* Everything that has arrived. */
-static void drain(void)
+void control_drain(void)
 {
     static struct message message;
     int received = 0;
@@ -136,7 +105,7 @@ static void drain(void)
             answered(&message);
     }
     if (received < 0)
-        lose();
+        control_lose();
 }
 
 /* Queue and send; false when there is nobody to send to. The helper must not wait: it alone makes room by reading. */
@@ -175,7 +144,7 @@ int control_exchange(struct message *message)
 {
     struct pending pending = {.message = message};
     if (control.socket < 0 || !send_pending(&pending)) {
-        lose();
+        control_lose();
         errno = ENOTCONN;
         return -1;
     }
@@ -183,132 +152,12 @@ int control_exchange(struct message *message)
         const int64_t left = control.deadline - now_ms();
         struct pollfd readable = {.fd = control.socket, .events = POLLIN};
         if (left <= 0 || poll(&readable, 1, (int)left) == 0)
-            lose();
+            control_lose();
         else
-            drain();
+            control_drain();
     }
     errno = pending.state == LOST ? ETIMEDOUT : 0;
     return pending.state == LOST ? -1 : 0;
-}
-
-/* ATTACH on a fresh connection: 0, or errno; EAGAIN: try again. */
-static int introduce(int socket)
-{
-    struct message message = {.type = CONDUIT_CONTROL_TYPE_ATTACH, .words = 2};
-    message.word[0] = CONDUIT_CONTROL_VERSION;
-    message.word[1] = control.domid;
-    control.socket = socket;
-    if (control_watch(socket, WATCH_CONTROL) < 0 || control_exchange(&message) < 0) {
-        lose();
-        return EAGAIN;
-    }
-    message_close_fds(&message);
-    if (message.status == CONDUIT_CONTROL_STATUS_OK && message.words == 1) {
-        control.domid = message.word[0];
-        shares_register_again();
-        ports_register_again();
-        return control.socket < 0 ? EAGAIN : 0;
-    }
-    lose();
-    if (message.status != CONDUIT_CONTROL_STATUS_DOMID_TAKEN)
-        return EPROTO;
-    control.domid = CONDUIT_CONTROL_NONE;
-    return EAGAIN;
-}
-
-/* One try: 0, or errno; EAGAIN: another may succeed. */
-static int try_to_attach(void)
-{
-    int socket = hypervisor_connect();
-    if (socket >= 0)
-        return introduce(socket);
-    if (errno != ECONNREFUSED && errno != ENOENT && errno != EAGAIN)
-        return errno;
-    if (hypervisor_can_be_started())
-        hypervisor_start();
-    else if (control.domid == CONDUIT_CONTROL_NONE)
-        return ECONNREFUSED;
-    /* Others that lost the same one start the next. */
-    return EAGAIN;
-}
-
-static void attach(void)
-{
-    int failure;
-    control.deadline = now_ms() + ATTACH_TIMEOUT_MS;
-    while ((failure = try_to_attach()) == EAGAIN && now_ms() < control.deadline) {
-        local_unlock();
-        usleep((RETRY_MIN_MS + (useconds_t)(now_ms() * 7919 + getpid()) % RETRY_SPREAD_MS) * 1000);
-        local_lock();
-    }
-    control.attached = failure == 0;
-    control.wanted = false;
-    control.failure = failure == EAGAIN ? ETIMEDOUT : failure;
-    control.tries++;
-    pthread_cond_broadcast(&changed);
-}
-
-static void *helper(void *unused)
-{
-    struct epoll_event event;
-    (void)unused;
-    for (;;) {
-        int count = epoll_wait(control.epoll, &event, 1, -1);
-        local_lock();
-        if (count > 0 && event.data.u64 == WATCH_KICK) {
-            uint64_t kicks;
-            (void)!read(control.kick, &kicks, sizeof kicks);
-        } else if (count > 0) {
-            /* Order matters: what the hypervisor said before a death may still wait in its connection. */
-            drain();
-            if (event.data.u64 != WATCH_CONTROL)
-                peer_hung_up(event.data.u64);
-        }
-        if (control.wanted && !control.attached)
-            attach();
-        local_unlock();
-    }
-    return NULL;
-}
-
-/* The program's signals are for its own threads. */
-static int start_helper(void)
-{
-    sigset_t all, before;
-    if (control.started)
-        return 0;
-    control.epoll = epoll_create1(EPOLL_CLOEXEC);
-    control.kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (control.epoll < 0 || control.kick < 0 || control_watch(control.kick, WATCH_KICK) < 0)
-        return -1;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    errno = pthread_create(&control.helper, NULL, helper, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    control.started = errno == 0;
-    return control.started ? 0 : -1;
-}
-
-int control_ensure(void)
-{
-    const unsigned tries = control.tries;
-    const uint64_t one = 1;
-    if (start_helper() < 0)
-        return -1;
-    if (!control.attached) {
-        control.wanted = true;
-        (void)!write(control.kick, &one, sizeof one);
-    }
-    while (!control.attached && control.tries == tries)
-        pthread_cond_wait(&changed, &lock);
-    if (control.attached)
-        return 0;
-    fprintf(stderr,
-            "conduit: no local hypervisor in '%s': %s. Start a program that uses Conduit there first, or set "
-            "CONDUIT_HYPERVISOR to the command that starts one (docs/libxenvchan.md)\n",
-            runtime_directory(), strerror(control.failure));
-    errno = control.failure;
-    return -1;
 }
 
 static int refusal(const struct message *answer)
@@ -337,7 +186,7 @@ int control_request(struct message *message)
         return -1;
     }
     while (pending.state == WAITING)
-        pthread_cond_wait(&changed, &lock);
+        pthread_cond_wait(&control.changed, &control.lock);
     /* Also when it was lost since it answered: the next one knows nothing of what this one was told. */
     if (pending.state == LOST || generation != control.generation) {
         if (pending.state == ANSWERED)

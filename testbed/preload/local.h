@@ -1,6 +1,6 @@
 /*
  * libxengnttab and libxenevtchn over Conduit's local hypervisor, for LD_PRELOAD: Debian's own libxenvchan then works on any
- * Linux machine. What the parts know of each other; who speaks to the hypervisor is control.c, who notices deaths peers.c.
+ * Linux machine. What the parts know of each other; who speaks to the hypervisor is control.c and attachment.c, who notices deaths peers.c.
  *
  * Threads: one helper thread reads the control connection and the peers' sockets. All state is behind local_lock(), but for
  * what xenevtchn_notify and xenevtchn_pending look at, which only their handle's own caller changes.
@@ -43,7 +43,7 @@ bool hypervisor_can_be_started(void);
 void hypervisor_start(void);
 int hypervisor_connect(void);
 
-/* control.c; all with the lock held, which a request gives up while it waits. */
+/* control.c, attachment.c; all with the lock held, which a request gives up while it waits. */
 void local_lock(void);
 void local_unlock(void);
 /* 0: `message` holds the answer, of the hypervisor that is there still. Or -1 with errno: refused, lost, or none to be had. */
