@@ -15,15 +15,19 @@ const { positionals, values } = parseArgs({
     finish: { type: 'string' },
   },
 })
-const [role, , port, job, countText] = positionals as [string, string, string, string, string | undefined]
+const [role, peer, port, job, countText] = positionals as [string, string, string, string, string | undefined]
 const count = Number(countText ?? 0)
 const chunkBytes = Number(values.chunk)
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
-const conduit = await openEnvironment({ backend: 'local' })
+const conduit = await openEnvironment()
+say(`ready domid=${conduit.domid}`)
 
-process.stdin.once('data', async (line: Buffer) => {
-  const address = `vchan://${line.toString().trim()}/${port}`
+if (peer === '-') process.stdin.once('data', (line: Buffer) => void meet(line.toString().trim()))
+else void meet(peer)
+
+async function meet(domid: string): Promise<void> {
+  const address = `vchan://${domid}/${port}`
   if (role === 'server') {
     const server = conduit.createServer({ ringBytes: Number(values.ring) }, (socket) => void serve(socket))
     await server.listen(address)
@@ -37,8 +41,7 @@ process.stdin.once('data', async (line: Buffer) => {
     socket.destroy()
     await leave()
   }
-})
-say(`ready domid=${conduit.domid}`)
+}
 
 async function serve(socket: ConduitSocket): Promise<void> {
   socket.on('error', () => undefined)

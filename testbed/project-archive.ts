@@ -22,8 +22,7 @@ export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]):
     dependencies: Record<string, string>
   }
   const commands = new Set(Object.values(bin))
-  const runnable = (name: string) =>
-    !name.endsWith('.d.ts') && !name.startsWith('bench/') && !name.endsWith('.tsbuildinfo')
+  const runnable = (name: string) => !name.endsWith('.d.ts') && !name.endsWith('.tsbuildinfo')
   const files = [
     ...filesBelow(join(PROJECT_ROOT, 'dist'), 'dist', runnable),
     ...['package.json', 'build/Release/conduit.node'].map(projectFile),
