@@ -23,6 +23,8 @@ export class Mailbox {
   readonly #mark = randomBytes(4).toString('hex')
   readonly #turns = new Map<string, Promise<unknown>>()
   readonly #listeners = new Map<string, () => void>()
+  /** Requests that failed, on their way out of the store. */
+  readonly #leaving = new Set<Promise<void>>()
   #watched: { readonly root: string; readonly watch: Promise<XenstoreWatch> } | undefined
 
   constructor(store: XenstoreClient, domid: () => Domid) {
@@ -49,7 +51,9 @@ export class Mailbox {
     await this.#takeBack(kind, name)
   }
 
+  /** Resolves when nothing that failed stays asked for. */
   async close(): Promise<void> {
+    await Promise.all(this.#leaving)
     const watched = this.#watched
     this.#watched = undefined
     await watched?.watch.then((watch) => watch.close()).catch(() => undefined)
@@ -79,7 +83,7 @@ export class Mailbox {
       const reply = await untilAborted(Promise.all([text, asked]), signal)
       this.#check(name, reply[0])
     } catch (error) {
-      this.#takeBack(kind, name).catch(() => undefined)
+      this.#forgo(kind, name)
       throw error
     } finally {
       this.#store.unref()
@@ -87,6 +91,14 @@ export class Mailbox {
       // That of a want may be another process's as well: it goes with the last of them.
       if (kind === 'register') this.#store.remove(answer).catch(() => undefined)
     }
+  }
+
+  /** Whoever asked does not wait for it: the store may be what failed. */
+  #forgo(kind: MailboxRequest, name: string): void {
+    const leaving = this.#takeBack(kind, name)
+      .catch(() => undefined)
+      .finally(() => this.#leaving.delete(leaving))
+    this.#leaving.add(leaving)
   }
 
   async #takeBack(kind: MailboxRequest, name: string): Promise<void> {
