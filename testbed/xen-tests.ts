@@ -22,7 +22,7 @@ const TAIL = 6000
 export interface XenTestOptions {
   readonly xenstored: XenstoredKind
   readonly domains: readonly TestDomain[]
-  /** Part of the name of the test files to run; all unless given. */
+  /** Parts of the names of the test files to run, with commas; all unless given. */
   readonly files: string
   /** Told of each record as it comes. */
   readonly onRecord: (domain: TestDomain, record: TestRecord) => void

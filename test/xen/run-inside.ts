@@ -1,11 +1,11 @@
 // Runs the test files of a domain in that domain: the main program of `npm run test:xen` in dom0 and in guests. Reports by
-// records on stdout. Arguments: dom0|pv|pvh [part of the names of the files]
+// records on stdout. Arguments: dom0|pv|pvh [parts of the names of the files, with commas]
 import { readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import Mocha from 'mocha'
 import { formatRecord, type TestRecord } from '../../testbed/test-records.js'
 
-const [domain, part = ''] = process.argv.slice(2)
+const [domain, parts = ''] = process.argv.slice(2)
 const inside = join(import.meta.dirname, 'inside')
 const folders = domain === 'dom0' ? [inside, join(inside, 'each-domain')] : [join(inside, 'each-domain')]
 
@@ -40,7 +40,7 @@ process.env.CONDUIT_TESTBED_DOMAIN = domain
 const mocha = new Mocha({ reporter: RecordReporter as unknown as Mocha.ReporterConstructor, timeout: 120_000 })
 for (const folder of folders) {
   for (const name of readdirSync(folder).sort()) {
-    if (name.endsWith('.test.js') && name.includes(part)) mocha.addFile(join(folder, name))
+    if (name.endsWith('.test.js') && parts.split(',').some((part) => name.includes(part))) mocha.addFile(join(folder, name))
   }
 }
 await mocha.loadFilesAsync()
