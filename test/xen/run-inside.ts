@@ -40,7 +40,8 @@ process.env.CONDUIT_TESTBED_DOMAIN = domain
 const mocha = new Mocha({ reporter: RecordReporter as unknown as Mocha.ReporterConstructor, timeout: 120_000 })
 for (const folder of folders) {
   for (const name of readdirSync(folder).sort()) {
-    if (name.endsWith('.test.js') && parts.split(',').some((part) => name.includes(part))) mocha.addFile(join(folder, name))
+    if (name.endsWith('.test.js') && parts.split(',').some((part) => name.includes(part)))
+      mocha.addFile(join(folder, name))
   }
 }
 await mocha.loadFilesAsync()
