@@ -2,7 +2,7 @@
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compileC } from './compile-c.js'
-import { projectRoot } from './project-root.js'
+import { PROJECT_ROOT } from './project.js'
 import { type VchanPeer, vchanPeer } from './vchan-peer.js'
 
 const HYPERVISOR = fileURLToPath(new URL('../src/cli/local-hypervisor.js', import.meta.url))
@@ -19,10 +19,10 @@ export interface LocalLibxenvchan {
 export function localLibxenvchan(): LocalLibxenvchan | string {
   const peer = vchanPeer()
   if (typeof peer === 'string') return peer
-  const protocol = join(projectRoot(), 'protocol')
+  const protocol = join(PROJECT_ROOT, 'protocol')
   const compiled = compileC({
     name: 'libconduit-xen.so',
-    folder: join(projectRoot(), 'testbed', 'preload'),
+    folder: join(PROJECT_ROOT, 'testbed', 'preload'),
     headers: [join(protocol, 'conduit-protocol.h')],
     options: ['-shared', '-fPIC', '-fvisibility=hidden', `-I${protocol}`, `-isystem${peer.headers}`, '-ldl'],
   })

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { compileC } from './compile-c.js'
 import { debianTree } from './debian-packages.js'
-import { projectRoot } from './project-root.js'
+import { PROJECT_ROOT } from './project.js'
 
 const PACKAGES = [
   'libxen-dev',
@@ -31,7 +31,7 @@ export function vchanPeer(): VchanPeer | string {
   const headers = join(tree.root, 'usr', 'include')
   const compiled = compileC({
     name: 'vchan-peer',
-    folder: join(projectRoot(), 'testbed', 'peers'),
+    folder: join(PROJECT_ROOT, 'testbed', 'peers'),
     options: [
       `-isystem${headers}`,
       `-L${tree.libraries}`,

@@ -2,6 +2,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cHeader } from '../protocol/c-header.js'
-import { projectRoot } from './project-root.js'
+import { PROJECT_ROOT } from './project.js'
 
-writeFileSync(join(projectRoot(), 'protocol', 'conduit-protocol.h'), cHeader())
+writeFileSync(join(PROJECT_ROOT, 'protocol', 'conduit-protocol.h'), cHeader())

@@ -24,7 +24,7 @@ export class Mailbox {
   readonly #turns = new Map<string, Promise<unknown>>()
   readonly #listeners = new Map<string, () => void>()
   /** Requests that failed, on their way out of the store. */
-  readonly #leaving = new Set<Promise<void>>()
+  readonly #leaving = new Map<string, Promise<unknown>>()
   #watched: { readonly root: string; readonly watch: Promise<XenstoreWatch> } | undefined
 
   constructor(store: XenstoreClient, domid: () => Domid) {
@@ -38,8 +38,9 @@ export class Mailbox {
    */
   ask(kind: MailboxRequest, name: string, signal: AbortSignal): Promise<void> {
     const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => this.#ask(kind, name, signal))
+    // The next question about the name waits until one that failed has left the store: they would share the request.
     const settled = turn
-      .catch(() => undefined)
+      .catch(() => this.#leaving.get(name))
       .finally(() => this.#turns.get(name) === settled && this.#turns.delete(name))
     this.#turns.set(name, settled)
     return turn
@@ -53,7 +54,7 @@ export class Mailbox {
 
   /** Resolves when nothing that failed stays asked for. */
   async close(): Promise<void> {
-    await Promise.all(this.#leaving)
+    await Promise.all(this.#leaving.values())
     const watched = this.#watched
     this.#watched = undefined
     await watched?.watch.then((watch) => watch.close()).catch(() => undefined)
@@ -97,8 +98,8 @@ export class Mailbox {
   #forgo(kind: MailboxRequest, name: string): void {
     const leaving = this.#takeBack(kind, name)
       .catch(() => undefined)
-      .finally(() => this.#leaving.delete(leaving))
-    this.#leaving.add(leaving)
+      .finally(() => this.#leaving.delete(name))
+    this.#leaving.set(name, leaving)
   }
 
   async #takeBack(kind: MailboxRequest, name: string): Promise<void> {

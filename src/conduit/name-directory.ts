@@ -61,6 +61,11 @@ export class NameDirectory {
     return this.#domains.get(owner) ?? { names: new Set(), wants: new Set() }
   }
 
+  /** Every domain that holds or wants anything. */
+  holders(): Iterable<Domid> {
+    return this.#domains.keys()
+  }
+
   /** Take over what an earlier registrar left in the store. */
   async adopt(): Promise<void> {
     for (const name of namesAmong(await this.#store.directory(CONDUIT_ROOT))) {

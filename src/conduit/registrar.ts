@@ -4,7 +4,7 @@
 import { type MailboxRequest, mailboxPath, parseMailboxEvent, parseName } from '../../protocol/conduit.js'
 import type { Domid } from '../../protocol/xen.js'
 import { type ConduitError, isConduitError } from '../errors.js'
-import type { XenstoreClient } from '../xenstore/client.js'
+import type { XenstoreClient, XenstoreTransaction } from '../xenstore/client.js'
 import type { XenstoreWatch } from '../xenstore/watch.js'
 import type { Clock } from './clock.js'
 import { makeConduitRoot } from './conduit-root.js'
@@ -30,6 +30,16 @@ export interface RegistrarOptions {
 const REQUESTS_PER_TURN = 16
 /** Requests of one domain remembered at a time; what comes on top is the domain's own loss. */
 const REQUESTS_PER_DOMAIN = 2 * (NAMES_PER_DOMAIN + WANTS_PER_DOMAIN)
+
+/** How often one turn tries to write its answers, against a domain that changes its requests meanwhile. */
+const PUBLISH_ATTEMPTS = 4
+
+interface Answer {
+  /** As `kind/name`. */
+  readonly request: string
+  readonly name: string
+  readonly text: string
+}
 
 interface Mailbox {
   readonly watch: Promise<XenstoreWatch>
@@ -87,17 +97,23 @@ export class Registrar {
     if (this.#closed || this.#mailboxes.has(introduced)) return
     const root = mailboxPath(introduced)
     const watch = this.#store.watch(root, (path) => this.#onMailboxEvent(introduced, path))
-    this.#mailboxes.set(introduced, { watch, dirty: new Set(), stale: true })
-    await watch
+    const mailbox = { watch, dirty: new Set<string>(), stale: true }
+    this.#mailboxes.set(introduced, mailbox)
+    try {
+      await watch
+    } catch (error) {
+      // The store was lost: with a mailbox that nobody watches the next look at the domains must begin anew.
+      if (this.#mailboxes.get(introduced) === mailbox) this.#mailboxes.delete(introduced)
+      throw error
+    }
   }
 
-  /** Remove everything the domain held. Idempotent. */
+  /** Remove everything the domain held, also what an earlier registrar gave it. Idempotent. */
   async domainReleased(released: Domid): Promise<void> {
     const mailbox = this.#mailboxes.get(released)
-    if (mailbox === undefined) return
     this.#mailboxes.delete(released)
     this.#ready.delete(released)
-    await Promise.all([this.#directory.forget(released), mailbox.watch.then((watch) => watch.close())])
+    await Promise.all([this.#directory.forget(released), mailbox?.watch.then((watch) => watch.close())])
   }
 
   /** Stop serving. What was given out stays in the store for the next registrar. Idempotent. */
@@ -123,7 +139,7 @@ export class Registrar {
     await this.#claim?.guard((error) => this.#failed(error))
     if (!watchDomains) return
     this.#domains = await DomainFollower.start(this.#store, {
-      known: () => this.#mailboxes.keys(),
+      known: () => [...this.#mailboxes.keys(), ...this.#directory.holders()],
       onIntroduced: (id) => this.domainIntroduced(id),
       onReleased: (id) => this.domainReleased(id),
     })
@@ -190,7 +206,11 @@ export class Registrar {
     const requests = [...mailbox.dirty].slice(0, REQUESTS_PER_TURN)
     for (const request of requests) mailbox.dirty.delete(request)
     if (mailbox.dirty.size > 0) this.#ready.add(owner)
-    await Promise.allSettled(requests.map((request) => this.#answer(owner, request)))
+    const decided = await Promise.allSettled(requests.map((request) => this.#decide(owner, request)))
+    const answers = decided.flatMap((each) =>
+      each.status === 'fulfilled' && each.value !== undefined ? each.value : [],
+    )
+    if (answers.length > 0) await this.#publish(owner, mailbox, answers)
   }
 
   /** Everything asked for, and everything held: the latter may have been withdrawn unseen. */
@@ -207,28 +227,42 @@ export class Registrar {
     for (const name of new Set([...wants, ...want.slice(0, REQUESTS_PER_DOMAIN)])) mailbox.dirty.add(`want/${name}`)
   }
 
-  async #answer(owner: Domid, request: string): Promise<void> {
-    const root = mailboxPath(owner)
-    const asked = await this.#store.exists(`${root}/${request}`)
-    if (!this.#mailboxes.has(owner)) return
+  /** Undefined for a request that was withdrawn. */
+  async #decide(owner: Domid, request: string): Promise<Answer | undefined> {
+    const asked = await this.#store.exists(`${mailboxPath(owner)}/${request}`)
+    if (!this.#mailboxes.has(owner)) return undefined
     const separator = request.indexOf('/')
     const [kind, name] = [request.slice(0, separator) as MailboxRequest, request.slice(separator + 1)]
-    if (!asked)
-      return kind === 'register' ? this.#directory.withdraw(owner, name) : this.#directory.dismiss(owner, name)
-    const answer = await this.#decide(owner, kind, name)
-    // Only while it is asked for: an answer that comes after the withdrawal, or the domain's death, would stay for ever.
-    await this.#store.transaction(async (transaction) => {
-      if (!(await this.#store.exists(`${root}/${request}`, { transaction }))) return
-      await this.#store.write(`${root}/answer/${name}`, answer, { transaction })
-    })
+    if (asked) return { request, name, text: await this.#answer(owner, kind, name) }
+    await (kind === 'register' ? this.#directory.withdraw(owner, name) : this.#directory.dismiss(owner, name))
+    return undefined
   }
 
-  async #decide(owner: Domid, kind: MailboxRequest, name: string): Promise<string> {
+  async #answer(owner: Domid, kind: MailboxRequest, name: string): Promise<string> {
     if (parseName(name) !== name) return 'CONDUIT_NAME'
     try {
       return await (kind === 'register' ? this.#directory.register(owner, name) : this.#directory.admit(owner, name))
     } catch (error) {
       return isConduitError(error) ? error.code : 'XENSTORE_ERROR'
+    }
+  }
+
+  /** Only while they are asked for: an answer that comes after the withdrawal, or the domain's death, would stay for ever. */
+  async #publish(owner: Domid, mailbox: Mailbox, answers: readonly Answer[]): Promise<void> {
+    const root = mailboxPath(owner)
+    const write = async (transaction: XenstoreTransaction) => {
+      for (const { request, name, text } of answers) {
+        if (!(await this.#store.exists(`${root}/${request}`, { transaction }))) continue
+        await this.#store.write(`${root}/answer/${name}`, text, { transaction })
+      }
+    }
+    try {
+      await this.#store.transaction(write, { attempts: PUBLISH_ATTEMPTS })
+    } catch (error) {
+      if (!isConduitError(error, 'XENSTORE_CONFLICT')) throw error
+      // It keeps rewriting its own mailbox: that costs it time, and the others one short turn.
+      for (const { request } of answers) mailbox.dirty.add(request)
+      if (this.#mailboxes.get(owner) === mailbox) this.#ready.add(owner)
     }
   }
 }

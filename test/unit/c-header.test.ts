@@ -8,9 +8,9 @@ import { cHeader, cHeaderValues } from '../../protocol/c-header.js'
 import { ControlType, MAX_CONTROL_BYTES, NONE } from '../../protocol/local-control.js'
 import { END_MARK_MAGIC, OFFSET } from '../../protocol/vchan-page.js'
 import { XENSTORE_TYPES } from '../../protocol/xenstore-wire.js'
-import { projectRoot } from '../../testbed/project-root.js'
+import { PROJECT_ROOT } from '../../testbed/project.js'
 
-const FOLDER = join(projectRoot(), 'protocol')
+const FOLDER = join(PROJECT_ROOT, 'protocol')
 
 describe('conduit-protocol.h', () => {
   let work: string

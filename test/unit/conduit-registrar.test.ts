@@ -68,6 +68,23 @@ describe('registrar', () => {
     })
   })
 
+  it('answers others while one domain rewrites its request under every answer', async () => {
+    await world.registrar.close()
+    let rewritten = 0
+    const rewrite = async () => {
+      rewritten++
+      await world.dom0.write('/local/domain/7/data/conduit/want/web', String(rewritten))
+    }
+    const answer = '/local/domain/7/data/conduit/answer/web'
+    const held = holdUp(world.store.transport(domid(0)), answer, rewrite, Number.POSITIVE_INFINITY)
+    world.registrar = await Registrar.start(await XenstoreClient.open(async () => held.transport))
+    const [honest, hostile] = [await world.guest(3), await world.guest(7)]
+    await hostile.store.write('data/conduit/want/web', '')
+    await held.happened
+    expect(await honest.ask('register', 'mail')).to.equal('ok')
+    expect(rewritten).to.be.below(16)
+  })
+
   it('answers others while one domain floods its mailbox', async () => {
     const [hostile, honest] = [await world.guest(9), await world.guest(3)]
     for (let i = 0; i < 300; i++) {

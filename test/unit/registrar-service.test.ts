@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { EXIT } from '../../src/cli/exit-status.js'
-import { projectRoot } from '../../testbed/project-root.js'
+import { PROJECT_ROOT } from '../../testbed/project.js'
 
-const unit = readFileSync(join(projectRoot(), 'src/cli/conduit-registrar.service'), 'utf8')
-const manifest = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
+const unit = readFileSync(join(PROJECT_ROOT, 'src/cli/conduit-registrar.service'), 'utf8')
+const manifest = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
   bin: Record<string, string>
   files: string[]
 }
@@ -18,7 +18,7 @@ const settings = (key: string): string[] =>
 describe('the unit of conduit-registrar', () => {
   it('starts a program of the package, which is there', () => {
     const [program] = settings('ExecStart')[0]!.split(' ')
-    expect(existsSync(join(projectRoot(), manifest.bin[program!]!))).to.equal(true)
+    expect(existsSync(join(PROJECT_ROOT, manifest.bin[program!]!))).to.equal(true)
   })
 
   it('is part of the package', () => {

@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { projectRoot } from '../../testbed/project-root.js'
+import { PROJECT_ROOT } from '../../testbed/project.js'
 
 interface Claim {
   readonly file: string
   readonly title: string
 }
 
-const read = (path: string): string => readFileSync(join(projectRoot(), path), 'utf8')
+const read = (path: string): string => readFileSync(join(PROJECT_ROOT, path), 'utf8')
 
 /** Each "`file`: *title*"; an ellipsis stands for what a title fills in. */
 function claimsOf(document: string): Claim[] {

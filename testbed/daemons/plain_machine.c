@@ -2,7 +2,6 @@
  * What Debian's xenstored and oxenstored ask of Xen, answered without it: which domains live, the pages of their rings,
  * their event channels. Preloaded into the daemon, which is the real one in everything else.
  */
-#define _GNU_SOURCE
 #include "plain_machine.h"
 
 #include <errno.h>

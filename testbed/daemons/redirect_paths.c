@@ -3,7 +3,6 @@
  * directory instead, so that it needs no root, meets no other daemon and leaves nothing behind. Also its listen(2):
  * the machine hears when the socket takes connections.
  */
-#define _GNU_SOURCE
 #include "plain_machine.h"
 
 #include <dirent.h>
