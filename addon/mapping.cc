@@ -94,19 +94,30 @@ void Mapping::MapSegments(Napi::Env env, const std::vector<Segment>& segments, b
     RequireBacking(env, segment);
     total += segment.bytes;
   }
+  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  if (segments.size() == 1) {
+    void* base = mmap(nullptr, total, protection, MAP_SHARED, segments[0].fd, static_cast<off_t>(segments[0].offset));
+    if (base == MAP_FAILED) throw ErrnoError(env, "mmap", errno);
+    region_->base = static_cast<unsigned char*>(base);
+    region_->bytes = total;
+    return;
+  }
   // SAFETY: the whole range is reserved first, so MAP_FIXED below replaces nothing but our own reservation.
   void* base = mmap(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) throw ErrnoError(env, "mmap", errno);
   region_->base = static_cast<unsigned char*>(base);
   region_->bytes = total;
   size_t at = 0;
-  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   for (const Segment& segment : segments) {
     void* here = mmap(region_->base + at, segment.bytes, protection, MAP_SHARED | MAP_FIXED, segment.fd,
                       static_cast<off_t>(segment.offset));
     if (here == MAP_FAILED) {
       int error = errno;
-      region_->Unmap();
+      // SAFETY: a driver that refuses may have taken the reservation away first, and another thread may have the range by now:
+      // what failed is not touched, and at the worst an empty reservation stays.
+      munmap(region_->base, at);
+      munmap(region_->base + at + segment.bytes, total - at - segment.bytes);
+      region_->base = nullptr;
       throw ErrnoError(env, "mmap", error);
     }
     at += segment.bytes;

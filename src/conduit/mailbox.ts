@@ -104,7 +104,12 @@ export class Mailbox {
 
   async #takeBack(kind: MailboxRequest, name: string): Promise<void> {
     const root = mailboxPath(this.#domid())
-    if (kind === 'register') return this.#store.remove(`${root}/register/${name}`).catch(ignoreMissing)
+    if (kind === 'register') {
+      // In this order: a name given back and taken again is answered once or twice, and no answer comes once the request has gone.
+      const gone = [`${root}/register/${name}`, `${root}/answer/${name}`]
+      await Promise.all(gone.map((path) => this.#store.remove(path).catch(ignoreMissing)))
+      return
+    }
     const want = `${root}/want/${name}`
     await this.#store.transaction(async (transaction) => {
       const marks = await this.#store.directory(want, { transaction }).catch(noneWhenMissing)

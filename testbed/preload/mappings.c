@@ -100,7 +100,9 @@ static bool map_segments(const struct message *answer, const struct wanted *want
         const size_t first = segment[1] * PAGE, length = segment[2] * PAGE;
         if (mmap(base + done, length, wanted->prot, MAP_SHARED | MAP_FIXED, fd, (off_t)first) == MAP_FAILED) {
             int error = errno;
-            munmap(base, bytes);
+            /* Not the range that failed: the reservation may be gone there, and another thread's memory in its place. */
+            munmap(base, done);
+            munmap(base + done + length, bytes - done - length);
             errno = error;
             return false;
         }

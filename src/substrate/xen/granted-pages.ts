@@ -85,14 +85,14 @@ export class GrantedPages {
     for (const [share, to] of this.#shares) byPeer.set(to, (byPeer.get(to) ?? 0) + share.bytes / PAGE_BYTES)
     const split = [...byPeer].map(([to, count]) => `${count} to domain ${to}`).join(', ')
     const message =
-      `grant ${pages} pages to domain ${peer}: the kernel's limit of ${this.#readLimit() ?? 'unknown'} is reached; this ` +
+      `grant ${pages} pages to domain ${peer}: the limit of ${this.#readLimit() ?? 'unknown'} leaves no more; this ` +
       `process holds ${this.#held}${split === '' ? '' : ` (${split})`}, others and pages that peers still map hold the rest`
     const { syscall } = cause as NodeJS.ErrnoException
     return new ConduitError('GRANT_LIMIT', message, {
       errno: 'ENOSPC',
       syscall,
       domid: peer,
-      hint: `raise it: echo 4096 > ${GRANT_LIMIT_PATH}; or ask for smaller rings (ringBytes)`,
+      hint: `raise the limit: echo 4096 > ${GRANT_LIMIT_PATH} (and Xen's own gnttab_max_frames where that is full); or ask for smaller rings (ringBytes)`,
       cause,
     })
   }
