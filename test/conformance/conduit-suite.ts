@@ -483,6 +483,9 @@ export function describeRendezvous(title: string, startWorld: () => Promise<Cond
         await server.createServer(echo).listen(`vchan://${client.domid}/http`)
         const socket = await client.connect(`vchan://${server.domid}/http`)
         expect(await roundTrip(socket, 'hello')).to.equal('hello')
+        // The keys go when the client is there, which the first bytes may outrun.
+        const keys = `/local/domain/${server.domid}/data/vchan/${client.domid}/http`
+        await eventually(async () => !(await world.dom0.exists(keys)))
         expect(await codeOf(client.connect(`vchan://${server.domid}/http`))).to.equal('ENOENT')
       })
 
