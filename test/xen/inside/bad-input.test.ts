@@ -214,19 +214,20 @@ describe('a guest that is hostile to domain 0', () => {
         const doomed = await Guest.create({ type: 'pv' })
         const conduit = await Conduit.open({ substrate: await XenSubstrate.open() })
         const address = `vchan://${doomed.domid}/cat`
+        // Its stdin stays open: at the end of that it would end the connection before it dies.
         let socket: ConduitSocket
         if (role === 'connect') {
           const server = conduit.createServer()
           const connection = once(server, 'connection')
           await server.listen(address)
           doomed
-            .spawn('conduit-cat -w 60 vchan://0/cat')
+            .spawn('sleep 1000000 | conduit-cat -w 60 vchan://0/cat')
             .wait()
             .catch(() => undefined)
           socket = ((await connection) as [ConduitSocket])[0]
         } else {
           doomed
-            .spawn('conduit-cat -l vchan://0/cat')
+            .spawn('sleep 1000000 | conduit-cat -l vchan://0/cat')
             .wait()
             .catch(() => undefined)
           socket = await conduit.connect(address, { wait: true, timeoutMs: 0 })
