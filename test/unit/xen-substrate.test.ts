@@ -122,6 +122,13 @@ describe('the xen substrate', () => {
       await patient.close()
     })
 
+    it('a map that a signal interrupts is tried again', async () => {
+      xen.fail('Mapping', 'EINTR')
+      const mapping = await substrate.map(PEER, [gref(9)], { access: 'rw' })
+      expect(mapping.closed).to.equal(false)
+      mapping.close()
+    })
+
     it('an environment that closes while a page is paged out maps nothing', async () => {
       const leaving = await open({ pause: () => leaving.close() })
       xen.fail('Mapping', 'EAGAIN')

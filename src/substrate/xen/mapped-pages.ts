@@ -31,7 +31,9 @@ export class MappedPages {
         return this.#mapNow(fd, peer, grefs, { options, port })
       } catch (cause) {
         const { code } = cause as NodeJS.ErrnoException
-        if (code !== 'EAGAIN' || attempt === PAGED_OUT_ATTEMPTS) throw mapError(cause, tried, peer)
+        // Paged out, or a signal came while the driver waited (a profiler's, say).
+        const again = code === 'EAGAIN' || code === 'EINTR'
+        if (!again || attempt === PAGED_OUT_ATTEMPTS) throw mapError(cause, tried, peer)
       }
       await this.#pause(PAGED_OUT_PAUSE_MS)
     }
