@@ -13,7 +13,7 @@ import type { ConduitSocket } from '../../src/vchan/socket.js'
 import { eventually, turns } from '../support/eventually.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { MemoryWorld } from '../support/memory-world.js'
-import { Guest } from '../support/store-world.js'
+import { StoreGuest } from '../support/store-guest.js'
 
 const quiet = (socket: ConduitSocket) => void socket.on('error', () => undefined)
 const echo = (socket: ConduitSocket) => void socket.on('error', () => undefined).pipe(socket)
@@ -56,21 +56,21 @@ describe('the rendezvous among faults', () => {
   }
 
   /** A domain that speaks the protocol by hand. */
-  const guest = async (): Promise<Guest> => {
+  const guest = async (): Promise<StoreGuest> => {
     const { domid } = world.domain()
-    return new Guest(domid, await world.client(domid))
+    return new StoreGuest(domid, await world.client(domid))
   }
 
   describe('a server with clients that misbehave', () => {
     let server: Conduit
-    let hostile: Guest
+    let hostile: StoreGuest
     let substrate: Substrate
 
     beforeEach(async () => {
       server = await world.environment()
       await server.createServer(echo).listen('echo')
       substrate = world.domain()
-      hostile = new Guest(substrate.domid, await world.client(substrate.domid))
+      hostile = new StoreGuest(substrate.domid, await world.client(substrate.domid))
       expect(await hostile.ask('want', 'echo')).to.equal('ok')
     })
     afterEach(async () => {
@@ -224,7 +224,7 @@ describe('the rendezvous among faults', () => {
   })
 
   describe('a client with a server that misbehaves', () => {
-    let hostile: Guest
+    let hostile: StoreGuest
     let client: Conduit
     let clock: ManualClock
 

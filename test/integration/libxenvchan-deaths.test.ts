@@ -9,8 +9,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { EVENT_CHANNEL_KEY } from '../../protocol/conduit.js'
-import type { ConduitSocket } from '../../src/vchan/socket.js'
 import type { LocalLibxenvchan } from '../../testbed/local-preload.js'
+import { closeOf } from '../support/close-of.js'
 import type { CRole } from '../support/interop-world.js'
 import { libxenvchanOrSkip } from '../support/libxenvchan-or-skip.js'
 import { LibxenvchanWorld } from '../support/libxenvchan-world.js'
@@ -37,15 +37,6 @@ describe('libxenvchan and the SDK: deaths', () => {
     for (const child of children) child.kill('SIGKILL')
     await world.close()
   })
-
-  const closeOf = (socket: ConduitSocket): Promise<Error | undefined> =>
-    new Promise((resolve) => {
-      let failure: Error | undefined
-      socket.once('error', (error) => {
-        failure = error
-      })
-      socket.once('close', () => resolve(failure))
-    })
 
   for (const role of ROLES) {
     describe(`C ${role}`, () => {

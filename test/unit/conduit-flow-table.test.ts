@@ -5,7 +5,8 @@ import { domid } from '../../protocol/xen.js'
 import { Background } from '../../src/conduit/background.js'
 import { FlowTable } from '../../src/conduit/flow-table.js'
 import { listFlows, listUnlisted } from '../../src/conduit/flows.js'
-import { type Guest, StoreWorld } from '../support/store-world.js'
+import type { StoreGuest } from '../support/store-guest.js'
+import { StoreWorld } from '../support/store-world.js'
 
 const SERVER = domid(3)
 const FLOW = { state: 'established', client: domid(7), name: 'web', port: undefined } as const
@@ -13,7 +14,7 @@ const idOf = (n: number): string => n.toString(16).padStart(12, '0')
 
 describe('the table of open connections', () => {
   let world: StoreWorld
-  let server: Guest
+  let server: StoreGuest
   let background: Background
   let table: FlowTable
 

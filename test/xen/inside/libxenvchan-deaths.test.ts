@@ -1,7 +1,7 @@
 // Ends that nobody announced, between Debian's libxenvchan in a guest and the SDK in dom0: kill -9, xl destroy, a guest that
 // never unmaps.
 import { expect } from 'chai'
-import type { ConduitSocket } from '../../../src/vchan/socket.js'
+import { closeOf } from '../../support/close-of.js'
 import type { CRole } from '../../support/interop-world.js'
 import { readPattern } from '../../support/vchan-pattern.js'
 import { XenInteropWorld } from '../../support/xen-interop-world.js'
@@ -15,15 +15,6 @@ describe('libxenvchan in a PV guest and the SDK in dom0: deaths', () => {
     world = await XenInteropWorld.start('pv')
   })
   afterEach(() => world.close())
-
-  const closeOf = (socket: ConduitSocket): Promise<NodeJS.ErrnoException | undefined> =>
-    new Promise((resolve) => {
-      let failure: Error | undefined
-      socket.once('error', (error) => {
-        failure = error
-      })
-      socket.once('close', () => resolve(failure))
-    })
 
   for (const role of ROLES) {
     it(`C ${role}: kill -9 of it in the middle of an exchange closes our socket`, async () => {
