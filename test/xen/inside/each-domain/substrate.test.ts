@@ -6,7 +6,7 @@ import { substrateSuite } from '../../../conformance/substrate-suite.js'
 import { grantedPages, mappedXenPages } from '../../../support/xen-leftovers.js'
 import { domainKind } from '../../../support/xen-machine.js'
 
-// A PVH guest's kernel does not survive mapping its own grants, which is why the substrate refuses to: there the ends are two
+// In a PVH guest some maps of one's own grants failed and others hung, which is why the substrate refuses them: there the ends are two
 // domains, in libxenvchan.test.ts.
 if (domainKind !== 'pvh') {
   substrateSuite('xen', async () => {
