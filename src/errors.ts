@@ -76,6 +76,18 @@ export const ERROR_CODES = {
   RUNTIME_DIR: 'the runtime directory cannot be used',
   /** The message has the files looked for, the hint the command that makes one: `npx conduit-build`. */
   ADDON_MISSING: 'the native addon is not built for this platform',
+  /** A launcher could not start, find or stop the service: the message has what its tool said. */
+  LAUNCHER: 'a launcher failed',
+  /** The service ended while it booted, or failed a moment ago and is not tried again yet: the message says until when. */
+  BOOT_FAILED: 'the service could not be summoned',
+  /** Raise `ready.timeoutSeconds` if it needs longer. */
+  BOOT_TIMEOUT: 'the service was started and did not become ready in time',
+  /** The message has the path of the wrong key, the hint the accepted values. */
+  CONFIG: 'the configuration is wrong',
+  /** No such name, or nothing of the wanted type: the resolver was told so. */
+  ENOTFOUND: 'DNS does not know the name',
+  /** A DNS server failed, refused or did not answer. */
+  RESOLVER: 'the name could not be resolved',
   /** What has no code of its own. */
   SYSTEM: 'a system call failed: see errno and syscall',
 } as const
