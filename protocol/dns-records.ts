@@ -64,6 +64,9 @@ export interface OtherRecord extends Owned {
 
 export type DnsRecord = AddressRecord | NameRecord | TextRecord | SrvRecord | SvcbRecord | SoaRecord | OtherRecord
 
+/** The number of its type. */
+export const recordCode = (record: DnsRecord): number => (record.type === 'OTHER' ? record.code : DNS_TYPE[record.type])
+
 /** Where the parts of a record lie in its message. */
 export interface RecordSpan {
   readonly code: number
@@ -190,7 +193,7 @@ function readTexts(message: Buffer, at: number, end: number): Buffer[] | undefin
 /** @throws RangeError for a name, an address or a text that cannot be one */
 export function writeRecord(writer: DnsWriter, record: DnsRecord): void {
   writer.name(record.name)
-  writer.u16(record.type === 'OTHER' ? record.code : DNS_TYPE[record.type])
+  writer.u16(recordCode(record))
   writer.u16(record.type === 'OTHER' ? record.class : DNS_CLASS_IN)
   writer.u32(record.ttl)
   writer.counted(() => writeData(writer, record))

@@ -2,6 +2,7 @@
 export * from './dns-frames.js'
 export * from './dns-message.js'
 export * from './dns-name.js'
+export * from './dns-name-key.js'
 export * from './dns-records.js'
 export type { SvcbData } from './dns-svcb.js'
 export * from './dns-types.js'

@@ -14,8 +14,8 @@ export interface UdpExchange {
   readonly query: Buffer
   readonly signal: AbortSignal
   readonly clock: Clock
-  /** Milliseconds without an answer until the same datagram is sent again, doubled each time. */
-  readonly repeatAfterMs: number
+  /** Milliseconds without an answer until the same datagram is sent again, doubled each time; undefined: it is sent once. */
+  readonly repeatAfterMs: number | undefined
 }
 
 /** So many answers that do not fit are an attack: TCP is not guessed so easily (RFC 5452 9.3 asks for such a limit). */
@@ -29,13 +29,14 @@ export function exchangeOverUdp(exchange: UdpExchange): Promise<Buffer | 'use-tc
   query.writeUInt16BE(randomInt(0x10000), 0)
   return new Promise((resolve, reject) => {
     const socket = createSocket(server.family === 6 ? 'udp6' : 'udp4')
-    const repeat = new DnsRepeat(exchange.clock, exchange.repeatAfterMs)
+    const { clock, repeatAfterMs } = exchange
+    const repeat = repeatAfterMs === undefined ? undefined : new DnsRepeat(clock, repeatAfterMs)
     let forgeries = 0
     let done = false
     const finish = (settle: () => void): void => {
       if (done) return
       done = true
-      repeat.stop()
+      repeat?.stop()
       signal.removeEventListener('abort', onAbort)
       socket.close()
       settle()
@@ -55,7 +56,7 @@ export function exchangeOverUdp(exchange: UdpExchange): Promise<Buffer | 'use-tc
     socket.connect(server.port, server.address, () => {
       if (done) return
       send()
-      repeat.start(send)
+      repeat?.start(send)
     })
   })
 }
