@@ -118,6 +118,7 @@ export class TcpAsker extends Asker {
     this.closed = new Promise((resolve) => socket.on('close', resolve))
     const frames = new DnsFrames()
     socket.on('error', () => undefined)
+    socket.on('end', () => socket.end())
     socket.on('data', (chunk) => {
       frames.push(chunk)
       for (let frame = frames.shift(); frame !== undefined; frame = frames.shift()) this.arrived(frame)
