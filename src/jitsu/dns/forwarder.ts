@@ -1,5 +1,6 @@
 // Asks other servers what this one does not know, for its clients: one query for all who ask the same meanwhile, each server in turn, and
 // what they said is kept while it holds. Believes the answer to its own question alone.
+import { setMaxListeners } from 'node:events'
 import {
   DNS_CLASS_IN,
   DNS_FLAG,
@@ -50,6 +51,8 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options
+    // Every question under way listens to it; Node would take more than ten for a leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /** Questions that are being asked. */

@@ -51,21 +51,21 @@ export class RateLimit {
   decide(address: string, nowMs: number): RateDecision {
     if (!this.#loopback && isLoopback(address)) return 'send'
     const account = this.#account(networkOf(address), nowMs)
-    if (account.balance > 0) return 'send'
+    if (account.balance >= 0) return 'send'
     account.overLimit++
     return this.#slip > 0 && account.overLimit % this.#slip === 0 ? 'slip' : 'drop'
   }
 
   #account(network: string, nowMs: number): Account {
     const known = this.#accounts.get(network)
-    const account = known ?? { balance: this.#perSecond + 1, atMs: nowMs, overLimit: 0 }
+    const account = known ?? { balance: this.#perSecond, atMs: nowMs, overLimit: 0 }
     // The order of the map is that of the last use.
     if (known !== undefined) this.#accounts.delete(network)
     else if (this.#accounts.size >= ACCOUNTS_MAX) this.#accounts.delete(this.#accounts.keys().next().value!)
     this.#accounts.set(network, account)
     const earned = ((nowMs - account.atMs) / 1000) * this.#perSecond
     account.atMs = nowMs
-    account.balance = Math.max(-this.#debtMax, Math.min(this.#perSecond + 1, account.balance + earned) - 1)
+    account.balance = Math.max(-this.#debtMax, Math.min(this.#perSecond, account.balance + earned) - 1)
     return account
   }
 }

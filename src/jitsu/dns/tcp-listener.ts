@@ -1,6 +1,6 @@
 // The TCP half: so many connections at most; when one more comes, the oldest that waits for nothing makes room.
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import type { DnsServerAddress } from '../../resolver/dns-server-address.js'
 import type { ServerParts } from './server-parts.js'
 import { TcpConnection, type TcpLimits } from './tcp-connection.js'
@@ -36,10 +36,6 @@ export class TcpListener {
     server.listen({ host: address, port, ipv6Only: family === 6, exclusive: true })
     await once(server, 'listening')
     return new TcpListener(server, parts, limits)
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port
   }
 
   async close(): Promise<void> {

@@ -9,11 +9,13 @@ import { countAnswer, type ServerParts } from './server-parts.js'
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 
 export class UdpListener {
+  readonly port: number
   readonly #socket: Socket
   readonly #parts: ServerParts
   #closed = false
 
   private constructor(socket: Socket, parts: ServerParts) {
+    this.port = socket.address().port
     this.#socket = socket
     this.#parts = parts
     socket.on('message', (message, from) => this.#take(message, from))
@@ -42,10 +44,6 @@ export class UdpListener {
     })
     socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES)
     return new UdpListener(socket, parts)
-  }
-
-  get port(): number {
-    return this.#socket.address().port
   }
 
   async close(): Promise<void> {
