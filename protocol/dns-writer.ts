@@ -1,5 +1,5 @@
 // Bytes of a message, in order, with name compression (RFC 1035 4.1.4). Grows as needed; knows no records.
-import { lowerAscii, nameLabels } from './dns-name.js'
+import { nameLabels } from './dns-name.js'
 
 /** Pointers have 14 bits. */
 const POINTER_REACH = 0x4000
@@ -93,5 +93,6 @@ export class DnsWriter {
   }
 }
 
+/** Case counts: what is written is read back as it was. */
 const suffixKey = (label: Uint8Array): string =>
-  String.fromCharCode(label.length) + lowerAscii(Buffer.from(label).toString('latin1'))
+  String.fromCharCode(label.length) + Buffer.from(label).toString('latin1')

@@ -38,8 +38,8 @@ export class ForwardedAnswer {
   static from(bytes: Buffer): ForwardedAnswer | DnsProblem {
     const message = decodeDnsMessage(bytes)
     if ('problem' in message) return message
-    const [question] = message.questions
-    if (question === undefined) return { problem: 'it has no question' }
+    const [question, ...more] = message.questions
+    if (question === undefined || more.length > 0) return { problem: 'it has not one question' }
     const from = skipName(bytes, DNS_HEADER_BYTES)! + 4
     const ttlsAt: number[] = []
     let at = from
