@@ -91,6 +91,25 @@ const RULES: readonly Rule[] = [
     text: 'adapters sit on the sockets of conduit and what the resolver says',
   },
   {
+    from: 'src/adopt/',
+    may: [...BELOW, 'src/adopt/', 'src/conduit/clock', 'src/conduit/deadline', 'src/native'],
+    text: 'adopt -> native: it takes connections over from jitsud and knows no names',
+  },
+  {
+    from: 'src/jitsu/hold/',
+    may: [
+      ...BELOW,
+      'src/jitsu/hold/',
+      'src/jitsu/summon',
+      'src/adopt/',
+      'src/conduit/',
+      'src/open',
+      'src/native',
+      'src/substrate/local/runtime-dir',
+    ],
+    text: 'hold -> { adopt, open, native }: of the directory it knows a Service, of the local substrate its private folder',
+  },
+  {
     from: 'src/jitsu/launchers/',
     may: [...BELOW, 'src/jitsu/', 'src/xenstore/', 'src/native'],
     text: 'launchers -> native: they know no directory',
@@ -129,6 +148,7 @@ const RULES: readonly Rule[] = [
     may: [
       ...BELOW,
       'src/open',
+      'src/adopt/',
       'src/resolver/',
       'src/adapters/',
       'src/conduit/',
