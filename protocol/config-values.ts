@@ -1,30 +1,11 @@
 // Values of a configuration that have a form of their own: socket addresses, DNS names, amounts of memory.
 import { isIP } from 'node:net'
 import { text } from './config-faults.js'
+import { formatSocketAddress, parseSocketAddress } from './jitsud-hold-config.js'
 
 /** RFC 1035 2.3.4: 63 octets a label, 255 a name, which are 253 characters as text. */
 const DNS_LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
 const DNS_NAME_CHARS = 253
-
-/** An IP address and a port. */
-export interface SocketAddress {
-  readonly host: string
-  readonly port: number
-}
-
-/** `127.0.0.1:53` or `[::1]:53`; without a port where there is a default. Undefined for anything else. */
-export function parseSocketAddress(given: string, defaultPort?: number): SocketAddress | undefined {
-  const bare = defaultPort !== undefined && isIP(given) !== 0
-  if (bare) return { host: given, port: defaultPort }
-  const [, v6, v4, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?$/.exec(given) ?? []
-  const host = v6 ?? v4
-  if (host === undefined || isIP(host) !== (v6 === undefined ? 4 : 6)) return undefined
-  const port = digits === undefined ? defaultPort : Number(digits)
-  return port === undefined || port > 0xffff ? undefined : { host, port }
-}
-
-export const formatSocketAddress = ({ host, port }: SocketAddress): string =>
-  isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
 
 /** Lower case, without the last dot; undefined when it cannot be one. */
 export function parseDnsName(given: string): string | undefined {
@@ -48,9 +29,10 @@ export function parseMemoryMib(given: string | number): number | undefined {
 
 /** An address to listen on or to send to; normalised text. */
 export const socketAddress = (defaultPort?: number) => {
-  const optional = defaultPort === undefined ? '' : ` (the port may be left out: ${defaultPort})`
+  const optional = defaultPort === undefined ? '' : `; without a port it is ${defaultPort}`
   return text(`ADDRESS:PORT with an IP address, as 127.0.0.1:5353 or [::1]:5353${optional}`, (given) => {
-    const parsed = parseSocketAddress(given, defaultPort)
+    if (defaultPort !== undefined && isIP(given) !== 0) return formatSocketAddress({ host: given, port: defaultPort })
+    const parsed = parseSocketAddress(given)
     return parsed && formatSocketAddress(parsed)
   })
 }

@@ -58,7 +58,7 @@ const servicesSchema = z
       complain([index, 'dns', at], value, first, 'DNS name')
     }
     for (const { index, at, value, first } of twice(services, (at) =>
-      services[at]!.hold.map(({ address }) => address),
+      services[at]!.hold.flatMap(({ address }) => (address.endsWith(':0') ? [] : address)),
     )) {
       complain([index, 'hold', at, 'address'], value, first, 'held address')
     }

@@ -150,6 +150,15 @@ export function describeRegistrar(traits: StoreTraits): void {
       expect(await three.ask('register', 'off')).to.equal('ok')
     })
 
+    it('makes its id also where a name was reserved before', async () => {
+      await world.registrar.close()
+      await world.dom0.remove('/conduit')
+      await reserveName(world.dom0, 'web', { kind: 'nobody' })
+      await world.restart()
+      expect(await world.dom0.readText('/conduit/host-id')).to.match(/^[0-9a-f]{32}$/)
+      expect(await (await world.guest(3)).ask('register', 'web')).to.equal('EACCES')
+    })
+
     it('lets no guest reserve a name, and gives one whose reservation cannot be read to nobody', async () => {
       const guest = await world.guest(3)
       await reserveName(world.dom0, 'web', { kind: 'nobody' })
