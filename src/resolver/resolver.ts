@@ -1,0 +1,231 @@
+// From a name or URI to an endpoint: reads the text, finds the rule of the host's suffix, asks DNS and the store where the rule says
+// so. Opens no channel and keeps nothing: what DNS said a moment ago is asked again.
+import { isIP } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Endpoint, parseEndpointJson } from '../../protocol/endpoint.js'
+import { formatEndpointUri } from '../../protocol/endpoint-uri.js'
+import { untilAborted } from '../conduit/deadline.js'
+import type { ConduitError } from '../errors.js'
+import { queryDns } from './dns-client.js'
+import {
+  addressBelow,
+  checkFound,
+  conduitOf,
+  type Found,
+  foundAddresses,
+  foundEndpoint,
+  numericPort,
+  tcpPort,
+  tellTarget,
+  withTls,
+} from './found.js'
+import {
+  type AddressFamily,
+  type AddressQuery,
+  notFound,
+  type QueryDns,
+  type SystemLookup,
+  serverAddresses,
+  systemAddresses,
+} from './host-addresses.js'
+import { type ResolutionStep, ResolutionSteps } from './resolution-steps.js'
+import { type HostQuery, resolveByDns } from './resolve-by-dns.js'
+import { type ParsedRule, parseRule, type ResolverRule, type RuleQuery } from './rule.js'
+import { type DnsServers, dnsServers } from './servers.js'
+import { type SuffixMatch, SuffixTable } from './suffix-table.js'
+import { type HostTarget, parseTarget } from './target.js'
+
+/** What a resolver knows beside DNS. */
+export interface ResolverOptions {
+  /**
+   * DNS servers, `ADDR`, `ADDR:PORT` or `[V6]:PORT`; those of the variable CONDUIT_DNS by default, with commas between, else the
+   * system's.
+   */
+  readonly servers?: readonly string[] | undefined
+  /**
+   * Where hosts lead, by suffix: the longest wins. `example.org` is that host and all below it, `.example.org` what is below, `''`
+   * everything. Beside these stand `.xen` (conduit names), `localhost` (this machine) and `''` (DNS).
+   */
+  readonly rules?: Readonly<Record<string, ResolverRule>> | undefined
+  /**
+   * Which physical host this is: the contents of `/conduit/host-id`, or undefined where there is no store. DNS's word on a conduit counts
+   * only if it names this host.
+   */
+  readonly hostId?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined
+  /** For tests. */
+  readonly queryDns?: QueryDns | undefined
+  /** For tests. */
+  readonly systemLookup?: SystemLookup | undefined
+  /** As of node:timers/promises; for tests. */
+  readonly delay?: ((ms: number, value: undefined, options: { signal: AbortSignal }) => Promise<unknown>) | undefined
+  /** Milliseconds that never go back, for the times of the steps; for tests. */
+  readonly now?: (() => number) | undefined
+}
+
+/** How one name is resolved. */
+export interface ResolveOptions {
+  /** Rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+  /** Hears of each step as it is done, also when the resolution fails in the end. */
+  readonly onStep?: ((step: ResolutionStep) => void) | undefined
+}
+
+/** Where a name leads, and how that was found out. Plain JSON. */
+export interface Resolution {
+  /** The text that was resolved. */
+  readonly query: string
+  /** Where it leads: never `unknown`, which is an error instead. */
+  readonly endpoint: Endpoint
+  /** The IP addresses to try in turn, where the endpoint ends in TCP: the endpoint has the first. Empty elsewhere. */
+  readonly addresses: readonly string[]
+  /** What was done, in the order it was begun. */
+  readonly steps: readonly ResolutionStep[]
+}
+
+/** Which addresses are asked for. */
+export interface AddressesOptions {
+  /** 4 or 6; both by default. */
+  readonly family?: AddressFamily | undefined
+  /** Rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const NEVER = new AbortController().signal
+
+/** Turns names and URIs into endpoints, by static tables, DNS and the store. */
+export class Resolver {
+  readonly #rules = new SuffixTable<ParsedRule>()
+  readonly #options: ResolverOptions
+
+  /** @throws TypeError for a rule that is none; ConduitError EINVAL for what is no DNS server */
+  constructor(options: ResolverOptions = {}) {
+    this.#options = options
+    const rules = { '.xen': 'conduit', localhost: 'loopback', '': 'dns', ...options.rules }
+    for (const [suffix, rule] of Object.entries(rules)) this.#rules.set(suffix, parseRule(suffix, rule))
+    if (options.servers !== undefined) dnsServers(options.servers)
+  }
+
+  /**
+   * Where `address` leads: a conduit name with or without port, `HOST:PORT`, a URI of a service such as `http://HOST/`,
+   * `tcp://HOST:PORT`, `tls://HOST:PORT`, or an endpoint in any text form.
+   * @throws TypeError when it is no string; ConduitError CONDUIT_NAME, EINVAL, ENOTFOUND, RESOLVER, ETIMEDOUT; the signal's reason
+   */
+  async resolve(address: string, { signal = NEVER, onStep }: ResolveOptions = {}): Promise<Resolution> {
+    signal.throwIfAborted()
+    const steps = new ResolutionSteps(this.#options.now ?? (() => performance.now()), onStep)
+    try {
+      const target = steps.run('read', () => parseTarget(address), tellTarget)
+      const found =
+        'endpoint' in target ? foundEndpoint(target.endpoint) : await this.#find(address, target, signal, steps)
+      checkFound(address, found, 'tcpOnly' in target && target.tcpOnly)
+      return { query: address, ...found, steps: steps.finish() }
+    } finally {
+      steps.finish()
+    }
+  }
+
+  /**
+   * The IP addresses of a host, by the same rules; what leads to a conduit or a unix socket has none.
+   * @throws ConduitError ENOTFOUND, RESOLVER, ETIMEDOUT, EINVAL; the signal's reason
+   */
+  async addresses(host: string, { family = 0, signal = NEVER }: AddressesOptions = {}): Promise<readonly string[]> {
+    signal.throwIfAborted()
+    const name = host.toLowerCase().replace(/\.$/, '')
+    const fixed = await this.#fixedAddresses(name, signal)
+    const found = fixed ?? (await this.#askForAddresses({ host: name, family, signal }))
+    const addresses = found.filter((address) => family === 0 || isIP(address) === family)
+    if (addresses.length === 0) throw notFound(host)
+    return addresses
+  }
+
+  /** Undefined where DNS is to be asked. */
+  async #fixedAddresses(host: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    if (isIP(host) !== 0) return [host]
+    const rule = this.#ruleFor(host).value
+    if (rule.kind === 'dns') return undefined
+    if (rule.kind === 'addresses') return rule.addresses
+    if (rule.kind === 'conduit') throw noAddress(host)
+    const endpoint =
+      rule.kind === 'endpoint'
+        ? rule.endpoint
+        : await askRule(rule, { host, service: undefined, port: undefined, signal })
+    const address = addressBelow(endpoint)
+    if (address === undefined) throw noAddress(host)
+    return [address]
+  }
+
+  async #find(text: string, target: HostTarget, signal: AbortSignal, steps: ResolutionSteps): Promise<Found> {
+    const { host } = target
+    if (isIP(host) !== 0) return withTls(target, foundAddresses([host], tcpPort(text, target)))
+    const { suffix, value: rule } = steps.run(
+      'rule',
+      () => this.#ruleFor(host),
+      (match) => tellRule(match.suffix, match.value),
+    )
+    return withTls(target, await this.#follow(rule, suffix, { text, target, signal, steps }))
+  }
+
+  async #follow(rule: ParsedRule, suffix: string, query: HostQuery): Promise<Found> {
+    const { text, target, signal } = query
+    switch (rule.kind) {
+      case 'conduit':
+        return foundEndpoint(conduitOf(text, suffix, target))
+      case 'addresses':
+        return foundAddresses(rule.addresses, tcpPort(text, target))
+      case 'endpoint':
+        return foundEndpoint(rule.endpoint)
+      case 'function': {
+        const { host, service } = target
+        return foundEndpoint(await askRule(rule, { host, service, port: numericPort(target), signal }))
+      }
+      case 'dns':
+        return this.#byDns(query)
+    }
+  }
+
+  #byDns(query: HostQuery): Promise<Found> {
+    const { hostId, queryDns: ask = queryDns, delay: wait = delay } = this.#options
+    return resolveByDns(query, {
+      servers: this.#servers().servers,
+      queryDns: ask,
+      hostId,
+      addresses: (address) => this.#askForAddresses(address),
+      delay: (ms, signal) => wait(ms, undefined, { signal }),
+    })
+  }
+
+  #askForAddresses(query: AddressQuery): Promise<readonly string[]> {
+    const { servers, system } = this.#servers()
+    if (system) return systemAddresses(query, this.#options.systemLookup)
+    return serverAddresses(query, servers, this.#options.queryDns ?? queryDns)
+  }
+
+  /** Each time anew: the system's change with the network. */
+  #servers(): DnsServers {
+    return dnsServers(this.#options.servers)
+  }
+
+  #ruleFor(host: string): SuffixMatch<ParsedRule> {
+    return this.#rules.longestMatch(host)!
+  }
+}
+
+/** The answer is as untrusted as any: a rule may read it from a file. @throws what the rule throws; the signal's reason */
+async function askRule(rule: Extract<ParsedRule, { kind: 'function' }>, query: RuleQuery): Promise<Endpoint> {
+  const endpoint = parseEndpointJson(await untilAborted(Promise.resolve(rule.ask(query)), query.signal))
+  if (!('problem' in endpoint)) return endpoint
+  throw new TypeError(`the rule for ${query.host} answered with no endpoint: ${endpoint.problem}`)
+}
+
+const tellRule = (suffix: string, rule: ParsedRule): string => {
+  const what =
+    rule.kind === 'endpoint'
+      ? formatEndpointUri(rule.endpoint)
+      : rule.kind === 'addresses'
+        ? rule.addresses.join(', ')
+        : rule.kind
+  return `${suffix === '' ? 'every host' : suffix}: ${what}`
+}
+
+const noAddress = (host: string): ConduitError =>
+  notFound(host, 'it leads to no TCP: connect() and ConduitAgent take it, net.connect cannot')
