@@ -130,12 +130,18 @@ export class Resolver {
    */
   async addresses(host: string, { family = 0, signal = NEVER }: AddressesOptions = {}): Promise<readonly string[]> {
     signal.throwIfAborted()
-    const name = host.toLowerCase().replace(/\.$/, '')
+    const name = hostOf(host)
     const fixed = await this.#fixedAddresses(name, signal)
     const found = fixed ?? (await this.#askForAddresses({ host: name, family, signal }))
     const addresses = found.filter((address) => family === 0 || isIP(address) === family)
     if (addresses.length === 0) throw notFound(host)
     return addresses
+  }
+
+  /** Whether the addresses of this host are the system's resolver's business. @internal */
+  asksSystem(host: string): boolean {
+    const name = hostOf(host)
+    return isIP(name) === 0 && this.#ruleFor(name).value.kind === 'dns' && this.#servers().system
   }
 
   /** Undefined where DNS is to be asked. */
@@ -209,6 +215,8 @@ export class Resolver {
     return this.#rules.longestMatch(host)!
   }
 }
+
+const hostOf = (host: string): string => host.toLowerCase().replace(/\.$/, '')
 
 /** The answer is as untrusted as any: a rule may read it from a file. @throws what the rule throws; the signal's reason */
 async function askRule(rule: Extract<ParsedRule, { kind: 'function' }>, query: RuleQuery): Promise<Endpoint> {
