@@ -19,86 +19,28 @@ import {
   tellTarget,
   withTls,
 } from './found.js'
-import {
-  type AddressFamily,
-  type AddressQuery,
-  notFound,
-  type QueryDns,
-  type SystemLookup,
-  serverAddresses,
-  systemAddresses,
-} from './host-addresses.js'
-import { type ResolutionStep, ResolutionSteps } from './resolution-steps.js'
+import { type AddressQuery, notFound, serverAddresses, systemAddresses } from './host-addresses.js'
+import { type LookupFunction, lookupBy } from './lookup.js'
+import { ResolutionSteps } from './resolution-steps.js'
 import { type HostQuery, resolveByDns } from './resolve-by-dns.js'
-import { type ParsedRule, parseRule, type ResolverRule, type RuleQuery } from './rule.js'
+import type { AddressesOptions, Resolution, ResolveOptions, ResolverParts } from './resolver-options.js'
+import { type FixedRule, type ParsedRule, parseRule, type RuleQuery } from './rule.js'
 import { type DnsServers, dnsServers } from './servers.js'
 import { type SuffixMatch, SuffixTable } from './suffix-table.js'
-import { type HostTarget, parseTarget } from './target.js'
-
-/** What a resolver knows beside DNS. */
-export interface ResolverOptions {
-  /**
-   * DNS servers, `ADDR`, `ADDR:PORT` or `[V6]:PORT`; those of the variable CONDUIT_DNS by default, with commas between, else the
-   * system's.
-   */
-  readonly servers?: readonly string[] | undefined
-  /**
-   * Where hosts lead, by suffix: the longest wins. `example.org` is that host and all below it, `.example.org` what is below, `''`
-   * everything. Beside these stand `.xen` (conduit names), `localhost` (this machine) and `''` (DNS).
-   */
-  readonly rules?: Readonly<Record<string, ResolverRule>> | undefined
-  /**
-   * Which physical host this is: the contents of `/conduit/host-id`, or undefined where there is no store. DNS's word on a conduit counts
-   * only if it names this host.
-   */
-  readonly hostId?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined
-  /** For tests. */
-  readonly queryDns?: QueryDns | undefined
-  /** For tests. */
-  readonly systemLookup?: SystemLookup | undefined
-  /** As of node:timers/promises; for tests. */
-  readonly delay?: ((ms: number, value: undefined, options: { signal: AbortSignal }) => Promise<unknown>) | undefined
-  /** Milliseconds that never go back, for the times of the steps; for tests. */
-  readonly now?: (() => number) | undefined
-}
-
-/** How one name is resolved. */
-export interface ResolveOptions {
-  /** Rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined
-  /** Hears of each step as it is done, also when the resolution fails in the end. */
-  readonly onStep?: ((step: ResolutionStep) => void) | undefined
-}
-
-/** Where a name leads, and how that was found out. Plain JSON. */
-export interface Resolution {
-  /** The text that was resolved. */
-  readonly query: string
-  /** Where it leads: never `unknown`, which is an error instead. */
-  readonly endpoint: Endpoint
-  /** The IP addresses to try in turn, where the endpoint ends in TCP: the endpoint has the first. Empty elsewhere. */
-  readonly addresses: readonly string[]
-  /** What was done, in the order it was begun. */
-  readonly steps: readonly ResolutionStep[]
-}
-
-/** Which addresses are asked for. */
-export interface AddressesOptions {
-  /** 4 or 6; both by default. */
-  readonly family?: AddressFamily | undefined
-  /** Rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined
-}
+import { type HostTarget, parseTarget, type Target } from './target.js'
 
 const NEVER = new AbortController().signal
 
 /** Turns names and URIs into endpoints, by static tables, DNS and the store. */
 export class Resolver {
   readonly #rules = new SuffixTable<ParsedRule>()
-  readonly #options: ResolverOptions
+  readonly #options: ResolverParts
 
-  /** @throws TypeError for a rule that is none; ConduitError EINVAL for what is no DNS server */
-  constructor(options: ResolverOptions = {}) {
+  /** Stands wherever dns.lookup can: hosts have the addresses that this resolver finds, errors are dns.lookup's. */
+  readonly lookup: LookupFunction = lookupBy(() => this)
+
+  /** For createResolver(). @throws TypeError for a rule that is none; ConduitError EINVAL for what is no DNS server @internal */
+  constructor(options: ResolverParts = {}) {
     this.#options = options
     const rules = { '.xen': 'conduit', localhost: 'loopback', '': 'dns', ...options.rules }
     for (const [suffix, rule] of Object.entries(rules)) this.#rules.set(suffix, parseRule(suffix, rule))
@@ -138,6 +80,21 @@ export class Resolver {
     return addresses
   }
 
+  /**
+   * Where it leads, as far as that can be told at once; undefined where somebody has to be asked.
+   * @throws ConduitError as resolve()
+   * @internal
+   */
+  known(text: string, target: Target): Endpoint | undefined {
+    if ('endpoint' in target) return target.endpoint
+    if (isIP(target.host) !== 0) return undefined
+    const { suffix, value: rule } = this.#ruleFor(target.host)
+    if (rule.kind === 'dns' || rule.kind === 'function') return undefined
+    const found = withTls(target, fixed(rule, suffix, text, target))
+    checkFound(text, found, target.tcpOnly)
+    return found.endpoint
+  }
+
   /** Whether the addresses of this host are the system's resolver's business. @internal */
   asksSystem(host: string): boolean {
     const name = hostOf(host)
@@ -173,20 +130,10 @@ export class Resolver {
 
   async #follow(rule: ParsedRule, suffix: string, query: HostQuery): Promise<Found> {
     const { text, target, signal } = query
-    switch (rule.kind) {
-      case 'conduit':
-        return foundEndpoint(conduitOf(text, suffix, target))
-      case 'addresses':
-        return foundAddresses(rule.addresses, tcpPort(text, target))
-      case 'endpoint':
-        return foundEndpoint(rule.endpoint)
-      case 'function': {
-        const { host, service } = target
-        return foundEndpoint(await askRule(rule, { host, service, port: numericPort(target), signal }))
-      }
-      case 'dns':
-        return this.#byDns(query)
-    }
+    if (rule.kind === 'dns') return this.#byDns(query)
+    if (rule.kind !== 'function') return fixed(rule, suffix, text, target)
+    const { host, service } = target
+    return foundEndpoint(await askRule(rule, { host, service, port: numericPort(target), signal }))
   }
 
   #byDns(query: HostQuery): Promise<Found> {
@@ -213,6 +160,17 @@ export class Resolver {
 
   #ruleFor(host: string): SuffixMatch<ParsedRule> {
     return this.#rules.longestMatch(host)!
+  }
+}
+
+function fixed(rule: FixedRule, suffix: string, text: string, target: HostTarget): Found {
+  switch (rule.kind) {
+    case 'conduit':
+      return foundEndpoint(conduitOf(text, suffix, target))
+    case 'addresses':
+      return foundAddresses(rule.addresses, tcpPort(text, target))
+    case 'endpoint':
+      return foundEndpoint(rule.endpoint)
   }
 }
 

@@ -22,11 +22,15 @@ export interface RuleQuery {
  */
 export type ResolverRule = string | Endpoint | ((query: RuleQuery) => Endpoint | Promise<Endpoint>)
 
-export type ParsedRule =
+/** Rules that need nobody to be asked. */
+export type FixedRule =
   | { readonly kind: 'conduit' }
-  | { readonly kind: 'dns' }
   | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
   | { readonly kind: 'endpoint'; readonly endpoint: Endpoint }
+
+export type ParsedRule =
+  | FixedRule
+  | { readonly kind: 'dns' }
   | { readonly kind: 'function'; readonly ask: (query: RuleQuery) => Endpoint | Promise<Endpoint> }
 
 /** `localhost` never leaves the machine, whatever a DNS server says (RFC 6761 section 6.3). */

@@ -38,11 +38,12 @@ const PREFIX = /^(?:exec|listen):/i
  */
 export function parseTarget(text: unknown): Target {
   if (typeof text !== 'string') throw new TypeError(`an address is a string, not ${typeof text}`)
-  if (text.length > ENDPOINT_CHARS) throw wrong(text, `an address of ${text.length} characters is too long`)
   if (/^[({]/.test(text) || ENDPOINT_SCHEME.test(text)) return { endpoint: literalEndpoint(text) }
   const scheme = SCHEME.exec(text)
+  if (scheme === null && !isDotted(text)) return { endpoint: conduitName(text) }
+  if (text.length > ENDPOINT_CHARS) throw wrong(text, `an address of ${text.length} characters is too long`)
   if (scheme !== null) return uriTarget(text, scheme[1]!.toLowerCase(), text.slice(scheme[0].length))
-  return isDotted(text) ? bareTarget(text) : { endpoint: conduitName(text) }
+  return bareTarget(text)
 }
 
 /** Whether a text without a scheme is about hosts: conduit names have no dots, and no brackets. */

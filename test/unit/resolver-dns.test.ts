@@ -2,7 +2,8 @@
 import { expect } from 'chai'
 import { formatDiscoveryParams, formatDiscoveryTexts } from '../../protocol/conduit-discovery.js'
 import { formatEndpointUri } from '../../protocol/endpoint-uri.js'
-import { Resolver, type ResolverOptions } from '../../src/resolver/resolver.js'
+import { Resolver } from '../../src/resolver/resolver.js'
+import type { ResolverParts } from '../../src/resolver/resolver-options.js'
 import { a, aaaa, cname, DnsZone, svcb, txt, type ZoneEntry } from '../support/dns-zone.js'
 import { eventually, turns } from '../support/eventually.js'
 import { expectCode, rejectionOf } from '../support/expect-rejection.js'
@@ -15,12 +16,12 @@ const ADDRESS: Readonly<Record<string, ZoneEntry>> = { [`A ${WWW}`]: [a(WWW, '10
 
 const params = (hostId: string, port?: string, name = 'www') => formatDiscoveryParams({ name, port, hostId })
 
-function resolverOf(zone: DnsZone, options: ResolverOptions = {}): Resolver {
+function resolverOf(zone: DnsZone, options: ResolverParts = {}): Resolver {
   return new Resolver({ servers: ['192.0.2.1'], queryDns: zone.query, ...options })
 }
 
 /** Of a client on the host HERE, whose patience with DNS has no end. */
-function resolverHere(zone: DnsZone, options: ResolverOptions = {}): Resolver {
+function resolverHere(zone: DnsZone, options: ResolverParts = {}): Resolver {
   const never = (): Promise<never> => new Promise(() => undefined)
   return resolverOf(zone, { hostId: async () => HERE, delay: never, ...options })
 }

@@ -9,7 +9,8 @@ import { expect } from 'chai'
 import { Agent, request } from 'undici'
 import type { QueryDns } from '../../src/resolver/host-addresses.js'
 import { type LookupFunction, lookupBy } from '../../src/resolver/lookup.js'
-import { Resolver, type ResolverOptions } from '../../src/resolver/resolver.js'
+import { Resolver } from '../../src/resolver/resolver.js'
+import type { ResolverParts } from '../../src/resolver/resolver-options.js'
 import { a, aaaa, DnsZone } from '../support/dns-zone.js'
 import { rejectionOf } from '../support/expect-rejection.js'
 
@@ -21,7 +22,7 @@ const ZONE = {
   'A failing.example': 'SERVFAIL',
 } as const
 
-const lookupIn = (query: QueryDns, options: ResolverOptions = {}): LookupFunction => {
+const lookupIn = (query: QueryDns, options: ResolverParts = {}): LookupFunction => {
   const resolver = new Resolver({ servers: ['192.0.2.1'], queryDns: query, ...options })
   return lookupBy(() => resolver)
 }

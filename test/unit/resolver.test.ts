@@ -2,11 +2,12 @@
 import { expect } from 'chai'
 import { formatEndpointUri } from '../../protocol/endpoint-uri.js'
 import type { ResolutionStep } from '../../src/resolver/resolution-steps.js'
-import { Resolver, type ResolverOptions } from '../../src/resolver/resolver.js'
+import { Resolver } from '../../src/resolver/resolver.js'
+import type { ResolverParts } from '../../src/resolver/resolver-options.js'
 import { expectCode, rejectionOf } from '../support/expect-rejection.js'
 
 /** No network: a question that reaches DNS fails the test. */
-const offline = (options: ResolverOptions = {}): Resolver =>
+const offline = (options: ResolverParts = {}): Resolver =>
   new Resolver({
     servers: ['192.0.2.1'],
     queryDns: async ({ name }) => {
@@ -15,7 +16,7 @@ const offline = (options: ResolverOptions = {}): Resolver =>
     ...options,
   })
 
-const uriOf = async (address: string, options?: ResolverOptions): Promise<string> =>
+const uriOf = async (address: string, options?: ResolverParts): Promise<string> =>
   formatEndpointUri((await offline(options).resolve(address)).endpoint)
 
 describe('the resolver without DNS', () => {
@@ -97,7 +98,10 @@ describe('the resolver without DNS', () => {
     ['http://a\0b/', 'EINVAL'],
     [`http://${'a'.repeat(64)}.example/`, 'EINVAL'],
     [`http://${'a.'.repeat(127)}example/`, 'EINVAL'],
-    ['x'.repeat(9000), 'EINVAL'],
+    ['x'.repeat(9000), 'CONDUIT_NAME'],
+    [`http://${'x'.repeat(9000)}`, 'EINVAL'],
+    ['x.'.repeat(9000), 'EINVAL'],
+    [`tls+tcp://${'x'.repeat(9000)}`, 'EINVAL'],
     ['127.0.0.1', 'EINVAL'],
     ['::1', 'EINVAL'],
     ['tcp://127.0.0.1', 'EINVAL'],
@@ -143,7 +147,7 @@ describe("the resolver's rules", () => {
   })
 
   it('a rule may be an endpoint, its text, or a function', async () => {
-    const rules: ResolverOptions['rules'] = {
+    const rules: ResolverParts['rules'] = {
       'a.example': { kind: 'unix', path: '/a' },
       'b.example': '(TCP (10.0.0.1 81))',
       'c.example': ({ host, service, port }) => ({ kind: 'unix', path: `/${host}/${service?.name}/${port}` }),
