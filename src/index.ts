@@ -20,6 +20,12 @@ export type { HostAddress, SocketAddress, TlsAddress, UriAddress, XenAddress } f
 export type { CreatedSocket, EndpointConnectionOptions } from './adapters/create-connection.js'
 export { DeferredSocket } from './adapters/deferred-socket.js'
 export type { EndpointConnectOptions, EndpointSocket, EndpointTlsOptions } from './adapters/endpoint-options.js'
+export type {
+  EndpointAgentOptions,
+  UndiciConnectCallback,
+  UndiciConnectOptions,
+  UndiciConnector,
+} from './adapters/http-agent.js'
 export { adoptConnections } from './adopt/adopt-connections.js'
 export type { AdoptOptions, AdoptTarget } from './adopt/adopt-options.js'
 export type { AdoptedConnections } from './adopt/adopted-connections.js'
@@ -44,6 +50,7 @@ export type { ConnectTrace } from './conduit/trace.js'
 export { ConduitError, type ConduitErrorCode, type ConduitErrorDetails, ERROR_CODES, isConduitError } from './errors.js'
 export { connect, createConnection, createServer, type EnvironmentOptions, openEnvironment } from './open.js'
 export { formatEndpoint, parseEndpoint } from './open-endpoint.js'
+export { ConduitAgent, type ConduitConnectorOptions, ConduitHttpsAgent, conduitConnector } from './open-http.js'
 export {
   createResolver,
   lookup,
