@@ -1,6 +1,7 @@
 // A socket at once for a connection that is still being found: which kind it is, ConduitSocket or net.Socket, is known only when the
 // address has been resolved. Hands everything on, with back-pressure both ways, half-close and errors.
 import { Duplex } from 'node:stream'
+import { ConduitError } from '../errors.js'
 import type { EndpointSocket } from './endpoint-options.js'
 
 type Callback = (error?: Error | null) => void
@@ -9,8 +10,8 @@ type Callback = (error?: Error | null) => void
 export class DeferredSocket extends Duplex {
   #inner: EndpointSocket | undefined
   readonly #abandon: () => void
-  /** What waits for the connection, in order. */
-  readonly #parked: ((inner: EndpointSocket) => void)[] = []
+  /** A write, or the end, that waits for the connection: streams have one of them under way at a time. */
+  #parked: { readonly action: (inner: EndpointSocket) => void; readonly callback: Callback } | undefined
   #noDelay: boolean | undefined
   #keepAlive: readonly [boolean | undefined, number | undefined] | undefined
   #held = true
@@ -161,26 +162,28 @@ export class DeferredSocket extends Duplex {
   /** @internal */
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
     this.#timer?.refresh()
-    this.#whenConnected((inner) => void inner.write(chunk, callback))
+    this.#whenConnected((inner) => void inner.write(chunk, callback), callback)
   }
 
   /** @internal */
   override _final(callback: Callback): void {
-    this.#whenConnected((inner) => void inner.end(() => callback()))
+    this.#whenConnected((inner) => void inner.end(() => callback()), callback)
   }
 
   /** @internal */
   override _destroy(error: Error | null, callback: Callback): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#parked.length = 0
+    const parked = this.#parked
+    this.#parked = undefined
     this.#abandon()
     this.#inner?.destroy()
+    parked?.callback(error ?? new ConduitError('EPIPE', 'the socket was destroyed before it was connected'))
     callback(error)
   }
 
-  #whenConnected(action: (inner: EndpointSocket) => void): void {
-    if (this.#inner === undefined) this.#parked.push(action)
+  #whenConnected(action: (inner: EndpointSocket) => void, callback: Callback): void {
+    if (this.#inner === undefined) this.#parked = { action, callback }
     else action(this.#inner)
   }
 
@@ -203,7 +206,9 @@ export class DeferredSocket extends Duplex {
     if (!this.#held) inner.unref()
     this.emit('connect')
     this.emit('ready')
-    for (const action of this.#parked.splice(0)) action(inner)
+    const parked = this.#parked
+    this.#parked = undefined
+    parked?.action(inner)
   }
 
   /** What came before the failure is still to be read. */
