@@ -135,11 +135,13 @@ describe('the names of the DNS server', () => {
 
   it('names of every length do not exist, with the same SOA, also those whose labels are in it', async () => {
     const [soa] = (await ask('example.org', 'SOA')).answers
-    const long = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63)]
-    const names = Array.from({ length: 241 }, (_, i) =>
-      [...long.slice(0, i >> 6), 'x'.repeat(i & 63)].filter((label) => label !== '').join('.'),
+    // A label of one byte, and as many as it takes: each length from 2 bytes to 241, of which the apex leaves no more.
+    const short = Array.from(
+      { length: 240 },
+      (_, i) => `${i % 2 === 0 ? '' : 'b'}${'.a'.repeat(1 + (i >> 1)).slice(1)}`,
     )
-    for (const front of [...names.slice(1), 'x.ns', 'hostmaster', 'x.hostmaster', 'ns.ns', 'a.b.c.d.e.f']) {
+    const long = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63)].join('.')
+    for (const front of [...short, long, 'x.ns', 'hostmaster', 'x.hostmaster', 'ns.ns', 'a.b.c.d.e.f']) {
       const { authorities, flags, questions } = await ask(`${front}.example.org`, 'A')
       expect([flags & 15, questions[0]?.name]).to.deep.equal([3, `${front}.example.org`])
       expect(authorities).to.deep.equal([soa])
@@ -175,7 +177,12 @@ describe('the names of the DNS server', () => {
     const earlier = await serial()
     world.services.replace(www, single, xen, two, { name: 'new', addresses: ['192.0.2.77'], state: 'ready' })
     expect(await data('new.example.org', 'A')).to.have.nested.property('[0].address', '192.0.2.77')
-    expect(await serial()).to.be.above(earlier!)
+    const later = await serial()
+    expect(later).to.be.above(earlier!)
+    for (let i = 1; i <= 3; i++) {
+      world.services.replace(www, single, xen, two)
+      expect(await serial()).to.be.at.least(later! + i)
+    }
     world.services.replace(www, single, xen, two)
     expect(rcodeOf(await ask('new.example.org', 'A'))).to.equal(3)
   })
