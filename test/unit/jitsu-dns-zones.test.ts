@@ -230,14 +230,17 @@ describe('zones', () => {
     }
   })
 
-  it('of a name that is too long for _conduit in front still have the name', async () => {
-    const long = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(57)].join('.')
-    const world = await DnsWorld.open([{ ...www, dns: [long] }])
-    try {
-      const asker = await world.udp()
-      expect((await asker.ask(long, 'A')).answers).to.have.length(2)
-    } finally {
-      await world.close()
+  it('of the longest name there is still have the name, and a SOA', async () => {
+    const longest = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(61)].join('.')
+    for (const options of [{}, { forward: ['192.0.2.53:53'] }]) {
+      const world = await DnsWorld.open([{ ...www, dns: [longest] }], options)
+      try {
+        const asker = await world.udp()
+        expect((await asker.ask(longest, 'A')).answers).to.have.length(2)
+        expect((await asker.ask(longest, 'TXT')).authorities).to.have.nested.property('[0].type', 'SOA')
+      } finally {
+        await world.close()
+      }
     }
   })
 
@@ -258,6 +261,24 @@ describe('zones', () => {
       expect(error.message).to.contain('www')
       expect(error.hint).to.contain('a-z')
       expect(services.listeners).to.equal(0)
+    })
+  }
+
+  const impossible = [
+    { addresses: ['192.0.2.256'] },
+    { addresses: ['192.0.2.1', 'fe80::1%eth0'] },
+    { addresses: ['www.example.org'] },
+    { ports: { http: 65536 } },
+    { ports: { http: 0.5 } },
+    { ports: { 'a.b': 80 } },
+    { ports: { '': 80 } },
+  ]
+  for (const wrong of impossible) {
+    it(`of a service with ${JSON.stringify(wrong)} are refused with CONFIG`, async () => {
+      const services = new FakeServices({ name: 'www', ...wrong })
+      const error = await expectCode(DnsServer.listen({ listen: '127.0.0.1:0', services }), 'CONFIG')
+      expect(error.message).to.contain('service www')
+      expect(error.hint).not.to.equal(undefined)
     })
   }
 })

@@ -78,7 +78,7 @@ export class DnsServer {
   /**
    * Resolves when queries are answered.
    * @throws ConduitError EADDRINUSE, EACCES or SYSTEM when the address cannot be had, EINVAL for what is no address, CONFIG for a
-   * service whose name is none, or a forwarder that is this server; RangeError for a number that cannot be
+   * service whose name, address or port is none, or a forwarder that is this server; RangeError for a number that cannot be
    */
   static async listen(options: DnsServerOptions): Promise<DnsServer> {
     const listen = parseDnsServerAddress(options.listen, { portMin: 0 })

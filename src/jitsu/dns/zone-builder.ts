@@ -3,7 +3,7 @@
 import { discoveryName, formatDiscoveryParams, formatDiscoveryTexts } from '../../../protocol/conduit-discovery.js'
 import { parseName } from '../../../protocol/conduit-name.js'
 import { type DnsRecord, nameKey, nameLabels, parentKey } from '../../../protocol/dns.js'
-import { reverseName } from '../../../protocol/ip-address.js'
+import { ipBytes, reverseName } from '../../../protocol/ip-address.js'
 import { ConduitError } from '../../errors.js'
 import type { Service } from '../summon.js'
 import { apexes } from './apexes.js'
@@ -26,11 +26,11 @@ export interface ZoneOptions {
 /** How long nobody asks again for what was not there, in seconds: a reload may bring it (RFC 2308 5 allows hours). */
 const NEGATIVE_TTL_MAX = 300
 
-/** @throws ConduitError CONFIG for a service whose DNS name is none */
+/** @throws ConduitError CONFIG for a service whose DNS name, address or port cannot be one */
 export function buildZones(services: Iterable<Service>, options: ZoneOptions): Zones {
   const builder = new ZoneBuilder(options)
   const all = [...services]
-  for (const service of all) for (const name of service.dns) checkName(service, name)
+  for (const service of all) checkService(service)
   const names = all.flatMap(({ dns }) => dns)
   for (const apex of apexes(names, options.ownsParents)) builder.zone(apex)
   for (const service of all) builder.service(service)
@@ -40,13 +40,27 @@ export function buildZones(services: Iterable<Service>, options: ZoneOptions): Z
 
 /** Letters of hosts, and the underscore of names that are none. */
 const PLAIN_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
+const NAME_HINT =
+  'labels of 1 to 63 out of a-z, 0-9, - and _, with dots between, 253 in all; international names in their xn-- form'
+/** RFC 6335 5.1 */
+const PORT_NAME = /^[a-z0-9-]{1,15}$/
 
-function checkName(service: Service, name: string): void {
-  if (PLAIN_NAME.test(name) && nameLabels(name) !== undefined) return
-  throw new ConduitError('CONFIG', `${JSON.stringify(name)} of service ${service.name} cannot be a DNS name`, {
-    endpoint: name,
-    hint: 'labels of 1 to 63 out of a-z, 0-9, - and _, with dots between, 253 in all; international names in their xn-- form',
-  })
+/** Before anything is made of it: answers are written when they are asked for, and then nothing may be wrong any more. */
+function checkService(service: Service): void {
+  const refuse = (value: unknown, what: string, hint: string): never => {
+    throw new ConduitError('CONFIG', `${JSON.stringify(value)} of service ${service.name} cannot be ${what}`, { hint })
+  }
+  for (const name of service.dns) {
+    if (!PLAIN_NAME.test(name) || nameLabels(name) === undefined) refuse(name, 'a DNS name', NAME_HINT)
+  }
+  for (const address of service.addresses) {
+    if (ipBytes(address) === undefined) refuse(address, 'its address', 'an IPv4 or IPv6 address, without a zone')
+  }
+  for (const [name, port] of Object.entries(service.ports ?? {})) {
+    if (!PORT_NAME.test(name)) refuse(name, 'the name of a port', 'up to 15 out of a-z, 0-9 and -, as in IANA’s table')
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      refuse(port, `its port ${name}`, 'a number from 1 to 65535')
+  }
 }
 
 class ZoneBuilder {
@@ -63,11 +77,11 @@ class ZoneBuilder {
   }
 
   /** Called `ns` in the zone itself, unless another is given. */
-  zone(apex: string, primary = `ns.${apex}`): void {
+  zone(apex: string, primary = below('ns', apex)): void {
     const { ttl, serial } = this.#options
     const times = { serial, refresh: ttl, retry: ttl, expire: 2 * ttl, minimum: Math.min(ttl, NEGATIVE_TTL_MAX) }
     // RFC 2142 7 for the mailbox.
-    const soa = { name: apex, type: 'SOA', ttl, primary, mailbox: mailboxOf(apex), ...times } as const
+    const soa = { name: apex, type: 'SOA', ttl, primary, mailbox: below('hostmaster', apex), ...times } as const
     this.#zones.set(nameKey(apex)!, new Zone(soa))
     this.#add(undefined, soa)
     this.#add(undefined, { name: apex, type: 'NS', ttl, target: primary })
@@ -160,5 +174,6 @@ class ZoneBuilder {
   }
 }
 
-const mailboxOf = (apex: string): string =>
-  nameLabels(`hostmaster.${apex}`) === undefined ? apex : `hostmaster.${apex}`
+/** The apex itself, where it leaves no room for a label in front. */
+const below = (label: string, apex: string): string =>
+  nameLabels(`${label}.${apex}`) === undefined ? apex : `${label}.${apex}`
