@@ -230,6 +230,19 @@ describe('zones', () => {
     }
   })
 
+  it('of an address that many services share have some of their names', async () => {
+    const specs = Array.from({ length: 100 }, (_, i) => ({ name: `s${i}`, addresses: ['127.0.0.1'] }))
+    const world = await DnsWorld.open(specs)
+    try {
+      const { answers } = await (await world.udp()).ask('1.0.0.127.in-addr.arpa', 'PTR', { edns: {} })
+      expect(answers.map((record) => 'target' in record && record.target)).to.deep.equal(
+        specs.slice(0, 16).map(({ name }) => `${name}.example.org`),
+      )
+    } finally {
+      await world.close()
+    }
+  })
+
   it('of the longest name there is still have the name, and a SOA', async () => {
     const longest = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(61)].join('.')
     for (const options of [{}, { forward: ['192.0.2.53:53'] }]) {
@@ -268,13 +281,14 @@ describe('zones', () => {
     { addresses: ['192.0.2.256'] },
     { addresses: ['192.0.2.1', 'fe80::1%eth0'] },
     { addresses: ['www.example.org'] },
+    { addresses: Array.from({ length: 2001 }, (_, i) => `10.0.${i >> 8}.${i & 255}`) },
     { ports: { http: 65536 } },
     { ports: { http: 0.5 } },
     { ports: { 'a.b': 80 } },
     { ports: { '': 80 } },
   ]
   for (const wrong of impossible) {
-    it(`of a service with ${JSON.stringify(wrong)} are refused with CONFIG`, async () => {
+    it(`of a service with ${JSON.stringify(wrong).slice(0, 60)} are refused with CONFIG`, async () => {
       const services = new FakeServices({ name: 'www', ...wrong })
       const error = await expectCode(DnsServer.listen({ listen: '127.0.0.1:0', services }), 'CONFIG')
       expect(error.message).to.contain('service www')

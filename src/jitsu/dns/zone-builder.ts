@@ -38,6 +38,11 @@ export function buildZones(services: Iterable<Service>, options: ZoneOptions): Z
   return builder.zones()
 }
 
+/** More would not fit into a message, even over TCP. */
+const ADDRESSES_MAX = 2000
+/** A thousand services may share 127.0.0.1: whoever asks for its name wants one. */
+const REVERSE_NAMES_MAX = 16
+
 /** Letters of hosts, and the underscore of names that are none. */
 const PLAIN_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
 const NAME_HINT =
@@ -53,6 +58,9 @@ function checkService(service: Service): void {
   for (const name of service.dns) {
     if (!PLAIN_NAME.test(name) || nameLabels(name) === undefined) refuse(name, 'a DNS name', NAME_HINT)
   }
+  if (service.addresses.length > ADDRESSES_MAX) {
+    refuse(service.addresses.length, 'its number of addresses', `${ADDRESSES_MAX} at most`)
+  }
   for (const address of service.addresses) {
     if (ipBytes(address) === undefined) refuse(address, 'its address', 'an IPv4 or IPv6 address, without a zone')
   }
@@ -67,6 +75,8 @@ class ZoneBuilder {
   readonly #options: ZoneOptions
   readonly #nodes = new Map<string, ZoneNode>()
   readonly #zones = new Map<string, Zone>()
+  /** Names of each address, by its reverse name. */
+  readonly #reversed = new Map<string, number>()
 
   constructor(options: ZoneOptions) {
     this.#options = options
@@ -141,7 +151,10 @@ class ZoneBuilder {
     const [target] = service.dns
     const name = reverseName(address)
     if (target === undefined || name === undefined) return
-    if (!this.#zones.has(nameKey(name)!)) this.zone(name, this.#zoneOf(target).soa.primary)
+    const names = this.#reversed.get(name) ?? 0
+    if (names === REVERSE_NAMES_MAX) return
+    this.#reversed.set(name, names + 1)
+    if (names === 0) this.zone(name, this.#zoneOf(target).soa.primary)
     this.#add(undefined, { name, type: 'PTR', ttl: this.#options.ttl, target })
   }
 
