@@ -3,10 +3,10 @@
 import { discoveryName, formatDiscoveryParams, formatDiscoveryTexts } from '../../../protocol/conduit-discovery.js'
 import { parseName } from '../../../protocol/conduit-name.js'
 import { type DnsRecord, nameKey, nameLabels, parentKey } from '../../../protocol/dns.js'
-import { ipBytes, reverseName } from '../../../protocol/ip-address.js'
-import { ConduitError } from '../../errors.js'
+import { reverseName } from '../../../protocol/ip-address.js'
 import type { Service } from '../summon.js'
 import { apexes } from './apexes.js'
+import { checkServable } from './check-servable.js'
 import { Zone } from './zone.js'
 import { ZoneNode, Zones } from './zones.js'
 
@@ -30,7 +30,7 @@ const NEGATIVE_TTL_MAX = 300
 export function buildZones(services: Iterable<Service>, options: ZoneOptions): Zones {
   const builder = new ZoneBuilder(options)
   const all = [...services]
-  for (const service of all) checkService(service)
+  for (const service of all) checkServable(service)
   const names = all.flatMap(({ dns }) => dns)
   for (const apex of apexes(names, options.ownsParents)) builder.zone(apex)
   for (const service of all) builder.service(service)
@@ -38,38 +38,8 @@ export function buildZones(services: Iterable<Service>, options: ZoneOptions): Z
   return builder.zones()
 }
 
-/** More would not fit into a message, even over TCP. */
-const ADDRESSES_MAX = 2000
 /** A thousand services may share 127.0.0.1: whoever asks for its name wants one. */
 const REVERSE_NAMES_MAX = 16
-
-/** Letters of hosts, and the underscore of names that are none. */
-const PLAIN_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
-const NAME_HINT =
-  'labels of 1 to 63 out of a-z, 0-9, - and _, with dots between, 253 in all; international names in their xn-- form'
-/** RFC 6335 5.1 */
-const PORT_NAME = /^[a-z0-9-]{1,15}$/
-
-/** Before anything is made of it: answers are written when they are asked for, and then nothing may be wrong any more. */
-function checkService(service: Service): void {
-  const refuse = (value: unknown, what: string, hint: string): never => {
-    throw new ConduitError('CONFIG', `${JSON.stringify(value)} of service ${service.name} cannot be ${what}`, { hint })
-  }
-  for (const name of service.dns) {
-    if (!PLAIN_NAME.test(name) || nameLabels(name) === undefined) refuse(name, 'a DNS name', NAME_HINT)
-  }
-  if (service.addresses.length > ADDRESSES_MAX) {
-    refuse(service.addresses.length, 'its number of addresses', `${ADDRESSES_MAX} at most`)
-  }
-  for (const address of service.addresses) {
-    if (ipBytes(address) === undefined) refuse(address, 'its address', 'an IPv4 or IPv6 address, without a zone')
-  }
-  for (const [name, port] of Object.entries(service.ports ?? {})) {
-    if (!PORT_NAME.test(name)) refuse(name, 'the name of a port', 'up to 15 out of a-z, 0-9 and -, as in IANA’s table')
-    if (!Number.isInteger(port) || port < 1 || port > 65_535)
-      refuse(port, `its port ${name}`, 'a number from 1 to 65535')
-  }
-}
 
 class ZoneBuilder {
   readonly #options: ZoneOptions
