@@ -24,6 +24,7 @@ export const DNS_TYPE = {
   HTTPS: 65,
 } as const
 
+/** Their names. */
 export type DnsType = keyof typeof DNS_TYPE
 
 /** Types that only a question has, and those whose records pass through undecoded. */

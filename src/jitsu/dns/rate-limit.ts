@@ -2,6 +2,7 @@
 // "response rate limiting" has it. TCP has shown who it is and is never limited.
 import { ipBytes } from '../../../protocol/ip-address.js'
 
+/** How many answers go out over UDP. */
 export interface RateLimitOptions {
   /** Answers a second for each network, 1,000 by default: NSD's `rrl-ratelimit` is 200, but for each question of it. */
   readonly answersPerSecond?: number
@@ -13,6 +14,7 @@ export interface RateLimitOptions {
   readonly loopback?: boolean
 }
 
+/** `slip`: truncated, so that who is real asks over TCP. */
 export type RateDecision = 'send' | 'slip' | 'drop'
 
 /** BIND's max-table-size. The oldest account makes room. */
