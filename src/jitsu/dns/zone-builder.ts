@@ -2,7 +2,7 @@
 // `_conduit.NAME`), and that its addresses have that name (PTR). Each zone has SOA and NS.
 import { discoveryName, formatDiscoveryParams, formatDiscoveryTexts } from '../../../protocol/conduit-discovery.js'
 import { parseName } from '../../../protocol/conduit-name.js'
-import { type DnsRecord, nameKey, nameLabels, parentKey } from '../../../protocol/dns.js'
+import { type DnsRecord, nameKey, parentKey } from '../../../protocol/dns.js'
 import { reverseName } from '../../../protocol/ip-address.js'
 import type { Service } from '../summon.js'
 import { apexes } from './apexes.js'
@@ -69,7 +69,7 @@ class ZoneBuilder {
 
   service(service: Service): void {
     for (const name of service.dns) {
-      this.#node(name).service ??= service
+      this.#node(name, nameKey(name)!).service ??= service
       this.#name(name, service)
     }
     for (const address of service.addresses) this.#reverse(address, service)
@@ -124,39 +124,39 @@ class ZoneBuilder {
     const names = this.#reversed.get(name) ?? 0
     if (names === REVERSE_NAMES_MAX) return
     this.#reversed.set(name, names + 1)
-    if (names === 0) this.zone(name, this.#zoneOf(target).soa.primary)
+    if (names === 0) this.zone(name, this.#zoneOf(nameKey(target)!).soa.primary)
     this.#add(undefined, { name, type: 'PTR', ttl: this.#options.ttl, target })
   }
 
   /** Left out when the name in front makes it too long for DNS. */
   #add(service: Service | undefined, record: DnsRecord): void {
-    if (nameKey(record.name) === undefined) return
-    const node = this.#node(record.name)
+    const key = nameKey(record.name)
+    if (key === undefined) return
+    const node = this.#node(record.name, key)
     node.add(record)
     node.service ??= service
   }
 
   /** Names between it and its zone exist as well (RFC 8020 2, RFC 4592 2.2.2). */
-  #node(name: string): ZoneNode {
-    const key = nameKey(name)!
+  #node(name: string, key: string): ZoneNode {
     const known = this.#nodes.get(key)
     if (known !== undefined) return known
-    const zone = this.#zoneOf(name)
+    const zone = this.#zoneOf(key)
     const node = new ZoneNode(name, zone)
     this.#nodes.set(key, node)
-    if (name !== zone.apex) this.#node(name.slice(name.indexOf('.') + 1))
+    if (name !== zone.apex) this.#node(name.slice(name.indexOf('.') + 1), parentKey(key)!)
     return node
   }
 
   #zoneOf(name: string): Zone {
-    for (let key = nameKey(name); key !== undefined; key = parentKey(key)) {
+    for (let key: string | undefined = name; key !== undefined; key = parentKey(key)) {
       const zone = this.#zones.get(key)
       if (zone !== undefined) return zone
     }
-    throw new RangeError(`${name} is in no zone`)
+    throw new RangeError(`${JSON.stringify(name)} is in no zone`)
   }
 }
 
 /** The apex itself, where it leaves no room for a label in front. */
 const below = (label: string, apex: string): string =>
-  nameLabels(`${label}.${apex}`) === undefined ? apex : `${label}.${apex}`
+  nameKey(`${label}.${apex}`) === undefined ? apex : `${label}.${apex}`
