@@ -69,8 +69,6 @@ export const DNS_RCODE = {
   BADVERS: 16,
 } as const
 
-export type DnsRcode = keyof typeof DNS_RCODE
-
 const RCODE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(DNS_RCODE).map(([name, code]) => [code, name]))
 
 /** `NXDOMAIN`, or `RCODE9` for those without a name here. */

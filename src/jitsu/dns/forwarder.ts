@@ -55,11 +55,6 @@ export class Forwarder {
     setMaxListeners(0, this.#closing.signal)
   }
 
-  /** Questions that are being asked. */
-  get inFlight(): number {
-    return this.#inFlight.size
-  }
-
   /** What is known already. */
   cached(query: Query): Answer | undefined {
     const { nowMs, counters } = this.#options
