@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { DnsFrames, frameDns } from '../../protocol/dns.js'
+import { turns } from '../support/eventually.js'
 
 describe('DNS frames', () => {
   it('come out whole and in order, however the stream is cut', () => {
@@ -31,5 +32,20 @@ describe('DNS frames', () => {
     frames.push(whole.subarray(-1))
     expect(frames.shift()).to.deep.equal(Buffer.alloc(65_535, 7))
     expect(() => frameDns(Buffer.alloc(65_536))).to.throw(RangeError)
+  })
+
+  it('that come byte by byte do not hold on to a buffer for each', async () => {
+    const frames = new DnsFrames()
+    const refs: WeakRef<Buffer>[] = []
+    for (let i = 0; i < 1000; i++) {
+      const chunk = Buffer.alloc(1, 200)
+      refs.push(new WeakRef(chunk))
+      frames.push(chunk)
+    }
+    // A WeakRef holds on until its turn of the event loop is over.
+    await turns()
+    globalThis.gc?.()
+    expect(frames.shift()).to.equal(undefined)
+    expect(refs.filter((ref) => ref.deref() !== undefined)).to.have.length.below(50)
   })
 })
