@@ -2,6 +2,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { expect } from 'chai'
 import { encodeHandover, HANDOVER_VERSION, HandoverType } from '../../protocol/handover.js'
 import { adoptConnections } from '../../src/index.js'
@@ -115,6 +116,32 @@ describe('adoptConnections', () => {
     for (const { socket } of clients) socket.destroy()
     await eventually(() => adopted.open === 0)
     late.socket.destroy()
+  })
+
+  it('serves TLS', async () => {
+    own()
+    const held = await world.hold({ handover: 'fd' })
+    // A key that both know, so that nobody needs a certificate (RFC 4279).
+    const psk = Buffer.from('0123456789abcdef')
+    const tls = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const
+    const server = createTlsServer({ ...tls, pskCallback: () => psk }, (socket) => socket.end('in secret'))
+    const adopted = (await adoptConnections(server, { path }))!
+    const client = await world.client(held)
+    client.socket.removeAllListeners('data')
+    const secure = connectTls({
+      ...tls,
+      socket: client.socket,
+      pskCallback: () => ({ psk, identity: 'test' }),
+      checkServerIdentity: () => undefined,
+    })
+    let said = ''
+    secure.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+    })
+    await eventually(() => said === 'in secret')
+    secure.destroy()
+    await eventually(() => adopted.open === 0)
+    await adopted.close()
   })
 
   it('ends a connection that the program destroys as any other: no reset', async () => {
