@@ -99,6 +99,29 @@ describe('adoptConnections', () => {
     await adopted!.close()
   })
 
+  it('gets connections in the order of arrival although the service answers the last client first', async () => {
+    own()
+    const held = await world.hold({ handover: 'fd' })
+    const answers: (() => void)[] = []
+    world.service.summon = () => new Promise((resolve) => answers.unshift(resolve))
+    const ports: number[] = []
+    const adopted = (await adoptConnections(
+      (socket) => {
+        ports.push(socket.remotePort!)
+        socket.end()
+      },
+      { path },
+    ))!
+    const clients = await world.clients(held, 3)
+    await eventually(() => answers.length === 3)
+    for (const answer of answers) answer()
+    await eventually(() => ports.length === 3)
+    expect(ports).to.deep.equal(clients.map(({ socket }) => socket.localPort))
+    for (const { socket } of clients) socket.end()
+    await eventually(() => adopted.open === 0)
+    await adopted.close()
+  })
+
   it('serves keep-alive HTTP from many clients, and goes on with what is open after close()', async () => {
     own()
     const held = await world.hold({ handover: 'fd' })
