@@ -208,6 +208,29 @@ describe('adoptConnections', () => {
       })
     }
 
+    it('and refuses a client that has gone meanwhile holds up nobody', async () => {
+      own()
+      const held = await world.hold({ handover: 'fd' })
+      const fd = native().unixConnect(path)
+      native().sendMessage(fd, hello(), [])
+      const gone = await world.client(held)
+      const given = await eventually(() => {
+        const message = native().receiveMessage(fd, new Uint8Array(16))
+        return message?.fds.length === 1 ? message : undefined
+      })
+      gone.socket.resetAndDestroy()
+      await eventually(() => held.counters.gone === 1)
+      native().sendMessage(fd, encodeHandover(HandoverType.REFUSED, 1), [])
+      for (const copy of given.fds) native().closeFd(copy)
+      const adopted = (await adoptConnections((socket) => socket.end('served'), { path }))!
+      native().closeFd(fd)
+      const client = await world.client(held)
+      await eventually(() => client.text === 'served')
+      client.socket.end()
+      await client.outcome()
+      await adopted.close()
+    })
+
     it('and passes descriptors gets nowhere: they are closed', async () => {
       own()
       const { takers } = world
