@@ -1,11 +1,14 @@
 // The launcher of each service, as its configuration names it.
 import { mkdir } from 'node:fs/promises'
 import type { ServiceConfig } from '../../../protocol/jitsud-config.js'
+import { ConduitError } from '../../errors.js'
 import { systemError } from '../../native.js'
+import type { XenstoreClient } from '../../xenstore/client.js'
 import type { Launcher } from '../launcher.js'
 import { type MonotonicClock, monotonicClock } from '../monotonic-clock.js'
 import { type LauncherSurroundings, loadLauncher } from './module-launcher.js'
 import { ProcessLauncher } from './process-launcher.js'
+import { XlLauncher } from './xl-launcher.js'
 
 export interface LaunchersOptions {
   /** For files of the launchers: output of programs, configurations and images of domains. Made if need be, for this user alone. */
@@ -15,6 +18,8 @@ export interface LaunchersOptions {
   /** What programs get of jitsud's own environment: process.env without what systemd means for jitsud alone, by default. */
   readonly environment?: NodeJS.ProcessEnv | undefined
   readonly clock?: MonotonicClock | undefined
+  /** Xen's own store, with dom0's rights: `xl` needs it. */
+  readonly xenStore?: XenstoreClient | undefined
 }
 
 /** Meant for the one process that systemd started (sd_notify(3), sd_listen_fds(3), systemd.exec(5)). */
@@ -31,24 +36,27 @@ const NOT_INHERITED = [
 
 export class Launchers {
   readonly #surroundings: LauncherSurroundings
+  readonly #xenStore: XenstoreClient | undefined
 
-  private constructor(surroundings: LauncherSurroundings) {
+  private constructor(surroundings: LauncherSurroundings, xenStore: XenstoreClient | undefined) {
     this.#surroundings = surroundings
+    this.#xenStore = xenStore
   }
 
   /** @throws ConduitError LAUNCHER when the directory cannot be made */
-  static async open({ directory, runtimeDir, environment, clock }: LaunchersOptions): Promise<Launchers> {
+  static async open({ directory, runtimeDir, environment, clock, xenStore }: LaunchersOptions): Promise<Launchers> {
     await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause) => {
       throw systemError(cause, `make ${directory}`, 'LAUNCHER')
     })
-    return new Launchers({
+    const surroundings = {
       directory,
       environment: {
         ...(environment ?? inherited()),
         ...(runtimeDir === undefined ? {} : { CONDUIT_RUNTIME_DIR: runtimeDir }),
       },
       clock: clock ?? monotonicClock,
-    })
+    }
+    return new Launchers(surroundings, xenStore)
   }
 
   /**
@@ -60,6 +68,18 @@ export class Launchers {
     switch (launcher.kind) {
       case 'process':
         return new ProcessLauncher(launcher, this.#surroundings)
+      case 'xl':
+        if (this.#xenStore === undefined) {
+          throw new ConduitError(
+            'CONFIG',
+            `service ${config.name}: the launcher xl needs Xen, and this is not its dom0`,
+            {
+              endpoint: config.name,
+              hint: 'run jitsud in dom0, as root; elsewhere use "kind": "process"',
+            },
+          )
+        }
+        return new XlLauncher(launcher, { ...this.#surroundings, store: this.#xenStore })
       case 'module':
         return loadLauncher(config, this.#surroundings)
       default:
