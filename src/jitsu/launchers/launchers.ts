@@ -1,13 +1,15 @@
 // The launcher of each service, as its configuration names it.
 import { mkdir } from 'node:fs/promises'
-import type { ServiceConfig } from '../../../protocol/jitsud-config.js'
+import type { LibvirtLauncherConfig, ServiceConfig } from '../../../protocol/jitsud-config.js'
 import { ConduitError } from '../../errors.js'
 import { systemError } from '../../native.js'
 import type { XenstoreClient } from '../../xenstore/client.js'
 import type { Launcher } from '../launcher.js'
 import { type MonotonicClock, monotonicClock } from '../monotonic-clock.js'
+import { LibvirtLauncher } from './libvirt-launcher.js'
 import { type LauncherSurroundings, loadLauncher } from './module-launcher.js'
 import { ProcessLauncher } from './process-launcher.js'
+import { VirshSession } from './virsh-session.js'
 import { XlLauncher } from './xl-launcher.js'
 
 export interface LaunchersOptions {
@@ -37,6 +39,8 @@ const NOT_INHERITED = [
 export class Launchers {
   readonly #surroundings: LauncherSurroundings
   readonly #xenStore: XenstoreClient | undefined
+  /** One a connection, for as long as a launcher has it. */
+  readonly #sessions = new Map<string, { readonly session: VirshSession; users: number }>()
 
   private constructor(surroundings: LauncherSurroundings, xenStore: XenstoreClient | undefined) {
     this.#surroundings = surroundings
@@ -82,9 +86,23 @@ export class Launchers {
         return new XlLauncher(launcher, { ...this.#surroundings, store: this.#xenStore })
       case 'module':
         return loadLauncher(config, this.#surroundings)
-      default:
-        throw new RangeError(`no launcher ${launcher.kind}`)
+      case 'libvirt':
+        return this.#libvirt(launcher)
     }
+  }
+
+  #libvirt(config: LibvirtLauncherConfig): Launcher {
+    const { uri } = config
+    const { environment, clock } = this.#surroundings
+    const shared = this.#sessions.get(uri) ?? { session: new VirshSession({ uri, environment, clock }), users: 0 }
+    this.#sessions.set(uri, shared)
+    shared.users++
+    const onClose = (): void => {
+      if (--shared.users > 0) return
+      this.#sessions.delete(uri)
+      shared.session.close()
+    }
+    return new LibvirtLauncher(config, { session: shared.session, clock, onClose })
   }
 }
 
