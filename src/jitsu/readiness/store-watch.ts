@@ -38,6 +38,8 @@ export async function untilStoreShows(store: XenstoreClient, question: StoreQues
         })
       }
       signal.addEventListener('abort', () => reject(signal.reason), { signal: ended.signal })
+      // A restored watch fires before requests are possible again.
+      ended.signal.addEventListener('abort', store.onReconnect(again))
       stop = question.onOther?.(again) ?? stop
       watch()
     })
