@@ -31,9 +31,12 @@ export class ProcessDomains {
   readonly #processes = new Map<Domid, DomainProcess>()
   readonly #tracked = new Set<Tracked>()
   #follower: Promise<DomainFollower> | undefined
+  readonly #stopReconnect: () => void
 
   constructor(store: XenstoreClient) {
     this.#store = store
+    // A restored watch fires before requests are possible again.
+    this.#stopReconnect = store.onReconnect(() => this.#lookAgain())
   }
 
   /** The domains of a process, and of its session where it leads one, from now on. Close it. */
@@ -61,6 +64,7 @@ export class ProcessDomains {
 
   /** Resolves when nothing is watched any more. Idempotent. */
   async close(): Promise<void> {
+    this.#stopReconnect()
     this.#tracked.clear()
     await this.#rest()
   }
@@ -82,6 +86,10 @@ export class ProcessDomains {
         if (this.#tracked.size > 0) this.#follow()
       })
     })
+  }
+
+  #lookAgain(): void {
+    this.#follower?.then((started) => started.sync()).catch(() => undefined)
   }
 
   async #rest(): Promise<void> {

@@ -1,11 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import type { ServiceConfig } from '../../protocol/jitsud-config.js'
 import { Launchers } from '../../src/jitsu/launchers/launchers.js'
 import { servicesOf } from '../support/directory-world.js'
 import { expectCode } from '../support/expect-rejection.js'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
 describe('a launcher from a module', () => {
   let folder: string
@@ -17,7 +20,10 @@ describe('a launcher from a module', () => {
 
   const load = async (module: string, options?: unknown) => {
     const [config] = servicesOf({ name: 'www', launcher: { kind: 'module', module, options } })
-    const launchers = await Launchers.open({ directory: join(folder, 'files'), environment: { A: 'b' } })
+    const launchers = await Launchers.open({
+      directory: join(folder, 'files'),
+      environment: { ...process.env, A: 'b' },
+    })
     return launchers.launcherOf(config as ServiceConfig)
   }
   const loadText = (text: string, options?: unknown) => {
@@ -35,6 +41,22 @@ describe('a launcher from a module', () => {
       { zone: 'north' },
     )
     expect(launcher.kind).to.equal(`www north ${join(folder, 'files')} b number`)
+  })
+
+  it('may be the one of the documentation', async () => {
+    const text = readFileSync(join(ROOT, 'docs', 'launchers.md'), 'utf8')
+    const launcher = await loadText(/```js\n(.*?)```/s.exec(text)?.[1] ?? '')
+    const steps: string[] = []
+    const launched = await launcher.launch({
+      service: 'www',
+      signal: new AbortController().signal,
+      created: async ({ pid }) => void steps.push(`created ${pid}`),
+      step: (step) => void steps.push(step),
+      log: () => undefined,
+    })
+    expect(steps).to.deep.equal(['built', `created ${launched.pid}`])
+    await launched.stop('destroy')
+    expect(await launched.ended).to.equal('SIGKILL')
   })
 
   it('that is none is refused with what is missing', async () => {
