@@ -9,7 +9,9 @@ import { reservedNames, unreserveName } from '../conduit/reservations.js'
 import { ConduitError } from '../errors.js'
 import type { XenstoreClient } from '../xenstore/client.js'
 import type { DirectoryContext } from './directory-context.js'
-import type { Launched, Launcher } from './launcher.js'
+import { findAgain } from './find-again.js'
+import type { Launcher } from './launcher.js'
+import { checkAbilities } from './launcher-abilities.js'
 import { errorFields, type Logger, silentLogger } from './logger.js'
 import { ManagedService } from './managed-service.js'
 import { type MonotonicClock, monotonicClock } from './monotonic-clock.js'
@@ -36,9 +38,6 @@ export interface DirectoryOptions {
   /** Milliseconds since 1970: Date.now by default. */
   readonly wallClock?: (() => number) | undefined
 }
-
-/** How long it may take to find out whether what ran before still runs. */
-const ADOPT_TIMEOUT_MS = 10_000
 
 /**
  * The services of one machine.
@@ -252,30 +251,12 @@ export class Directory implements Services, AsyncDisposable {
       return
     }
     try {
-      const launched = await this.#find(service, running.token)
+      const launched = await findAgain(this.#context, service, running.token)
       log.info(launched === undefined ? `${name} has ended meanwhile` : `${name} still runs`, { service: name })
       if (launched !== undefined) service.adopt(launched, running)
     } catch (error) {
       this.#lost.set(name, record)
       log.error(`${name}: whether it still runs could not be found out`, { ...errorFields(error), service: name })
-    }
-  }
-
-  async #find(service: ManagedService, token: unknown): Promise<Launched | undefined> {
-    const given = new AbortController()
-    const limit = this.#context.clock.after(ADOPT_TIMEOUT_MS, () =>
-      given.abort(new ConduitError('LAUNCHER', `no answer in ${ADOPT_TIMEOUT_MS / 1000} s`)),
-    )
-    try {
-      return await service.launcher.adopt(token, {
-        service: service.name,
-        signal: given.signal,
-        created: async () => undefined,
-        step: () => undefined,
-        log: (line) => this.#context.log.debug(line, { service: service.name }),
-      })
-    } finally {
-      limit.cancel()
     }
   }
 
@@ -310,26 +291,6 @@ export class Directory implements Services, AsyncDisposable {
       ...services.map((service) => unreserveName(store, service.name)),
       processes.close(),
     ])
-  }
-}
-
-/** @throws ConduitError CONFIG */
-function checkAbilities({ name, stop, keepWarm }: ServiceConfig, launcher: Launcher): void {
-  const refuse = (key: string, value: unknown, hint: string): never => {
-    throw new ConduitError('CONFIG', `service ${name}: the launcher ${launcher.kind} cannot do "${key}": ${value}`, {
-      endpoint: name,
-      hint,
-    })
-  }
-  if (!launcher.stopModes.includes(stop)) {
-    refuse(
-      'stop',
-      JSON.stringify(stop),
-      `it takes ${launcher.stopModes.map((mode) => JSON.stringify(mode)).join(', ')}`,
-    )
-  }
-  if (keepWarm > 0 && launcher.canKeepWarm !== true) {
-    refuse('keepWarm', keepWarm, 'leave keepWarm out: this launcher keeps no instances built beforehand')
   }
 }
 

@@ -37,6 +37,10 @@ export interface JitsudNodeOptions {
   readonly store: XenstoreClient
   /** On Xen: jitsud's own domain. On the local hypervisor it is this process that is told from all others. */
   readonly processDomid?: Domid | undefined
+  /**
+   * On Xen, where `conduit` also listens for programs of its own domain: the local hypervisor's store, with dom0's rights.
+   */
+  readonly localStore?: XenstoreClient | undefined
   readonly services: Services
   readonly log?: Logger | undefined
   readonly clock?: MonotonicClock | undefined
@@ -63,6 +67,7 @@ export class JitsudNode implements AsyncDisposable {
   #relistening: Promise<void> | undefined
   readonly #closing = new AbortController()
   readonly #reservation: Reservation
+  readonly #localStore: XenstoreClient | undefined
   /** Open questions by client, as the socket names it. */
   readonly #asking = new Map<string, number>()
   readonly #stopReconnect: () => void
@@ -77,6 +82,7 @@ export class JitsudNode implements AsyncDisposable {
     this.#reservation =
       processDomid === undefined ? { kind: 'process', pid: process.pid } : { kind: 'domain', domid: processDomid }
     this.#conduit = conduit
+    this.#localStore = options.localStore
     this.#stopReconnect = store.onReconnect(() => void this.#reserve().catch(() => undefined))
   }
 
@@ -119,11 +125,15 @@ export class JitsudNode implements AsyncDisposable {
     this.#closing.abort()
     await this.#relistening
     await this.#server?.destroy()
-    await unreserveName(this.#store, JITSUD_NAME).catch(() => undefined)
+    for (const store of [this.#store, this.#localStore]) {
+      if (store !== undefined) await unreserveName(store, JITSUD_NAME).catch(() => undefined)
+    }
   }
 
-  #reserve(): Promise<void> {
-    return reserveName(this.#store, JITSUD_NAME, this.#reservation)
+  async #reserve(): Promise<void> {
+    await reserveName(this.#store, JITSUD_NAME, this.#reservation)
+    if (this.#localStore === undefined) return
+    await reserveName(this.#localStore, JITSUD_NAME, { kind: 'process', pid: process.pid })
   }
 
   async #listen(): Promise<void> {

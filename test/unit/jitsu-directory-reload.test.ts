@@ -284,6 +284,20 @@ describe('the directory', () => {
       await eventually(() => saved().services.a.running?.token.domid === instance.domid)
     })
 
+    it('gives up a launcher that never says whether it still runs', async () => {
+      const services = servicesOf({ name: 'a', ...AT_ONCE })
+      await start(services, { stateFile: stateFile() })
+      await run('a')
+      await world.directory.close()
+      world.launcher('a').onAdopt = () => new Promise(() => undefined)
+      const opening = world.open(services, { stateFile: stateFile() })
+      await eventually(() => world.launcher('a').adopted.length === 1)
+      world.clock.advance(10_000)
+      await opening
+      expect(world.log.lines.join()).to.include('whether it still runs could not be found out')
+      expect(world.service('a').state).to.equal('stopped')
+    })
+
     it('sets a file aside that it cannot understand, and begins anew', async () => {
       for (const text of [
         '',

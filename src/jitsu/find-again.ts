@@ -1,0 +1,31 @@
+// After a restart: whether what ran before still runs, by its launcher's word.
+import { startDeadline, untilAborted } from '../conduit/deadline.js'
+import { ConduitError } from '../errors.js'
+import type { DirectoryContext } from './directory-context.js'
+import type { Launched } from './launcher.js'
+import type { ManagedService } from './managed-service.js'
+
+/** How long the launcher may take to say so. */
+const TIMEOUT_MS = 10_000
+
+/** Undefined when it has ended. @throws ConduitError LAUNCHER when that cannot be told */
+export async function findAgain(
+  { clock, log }: DirectoryContext,
+  { name, launcher }: ManagedService,
+  token: unknown,
+): Promise<Launched | undefined> {
+  const late = new ConduitError('LAUNCHER', `no answer in ${TIMEOUT_MS / 1000} s`)
+  const limit = startDeadline(clock, { timeoutMs: TIMEOUT_MS, onTimeout: () => late })
+  try {
+    const found = launcher.adopt(token, {
+      service: name,
+      signal: limit.signal,
+      created: async () => undefined,
+      step: () => undefined,
+      log: (line) => log.debug(line, { service: name }),
+    })
+    return await untilAborted(found, limit.signal)
+  } finally {
+    limit.clear()
+  }
+}
