@@ -201,7 +201,7 @@ describe('a connection handed over as a descriptor', () => {
 
   it('waits while the process may open no more files, and is served once it may', async () => {
     const held = await holdFd()
-    const started = await world.ready('echo', { maxFiles: 64 })
+    const started = await world.ready('echo', { maxFiles: 256 })
     const first = await world.client(held)
     await eventually(() => held.counters.handedOver === 1)
     started.tell('fill')

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Conduit } from '../../src/conduit/conduit.js'
+import { isConduitError } from '../../src/errors.js'
 import { XenstoreClient } from '../../src/xenstore/client.js'
 import { unixSocketTransport } from '../../src/xenstore/unix-socket-transport.js'
 import { type LocalWorld, localWorld, until } from './local-world.js'
@@ -27,7 +28,11 @@ export async function withstandWorld(): Promise<WithstandWorld> {
   const peers: { kill(): Promise<void> }[] = []
   const conduit = await Conduit.open({ substrate: await world.attach(), lingerMs: 50 })
   const store = await XenstoreClient.open(unixSocketTransport(join(world.directory, 'socket')))
-  const children = async (path: string): Promise<string[]> => ((await store.exists(path)) ? store.directory(path) : [])
+  const children = (path: string): Promise<string[]> =>
+    store.directory(path).catch((error: unknown) => {
+      if (isConduitError(error, 'ENOENT')) return []
+      throw error
+    })
   const opened = async <Command>(peer: PeerProcess<Command>): Promise<PeerProcess<Command>> => {
     peers.push(peer)
     await peer.tell({ do: 'open', directory: world.directory } as Command)
