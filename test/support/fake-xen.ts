@@ -39,8 +39,10 @@ export class FakeXen {
   overflowed = false
   /** What would have been an oops in the kernel. */
   readonly oopses: string[] = []
-  /** Descriptors that are kept open and are nobody's. */
+  /** Descriptors that are kept open here and are nobody's. */
   readonly abandoned: string[] = []
+  /** Descriptors that another process holds as well. */
+  readonly #kept = new Set<number>()
   /** Ports from before a restore, by their descriptor. */
   readonly #stale = new Map<number, Set<number>>()
   #faults: { readonly call: string; readonly code: string; nth: number }[] = []
@@ -94,6 +96,12 @@ export class FakeXen {
   restore(): void {
     for (const [port, { fd }] of this.ports) this.#stale.set(fd, (this.#stale.get(fd) ?? new Set()).add(port))
     this.ports.clear()
+  }
+
+  /** Another process holds a descriptor as well. */
+  readonly keepOpen = (fd: number): number => {
+    this.#kept.add(fd)
+    return 1
   }
 
   watcher(path: string): FakeWatcher {
@@ -217,7 +225,7 @@ export class FakeXen {
         this.#fds.delete(fd)
       },
       closeFd: (fd) => {
-        if (this.#stale.has(fd)) this.oopses.push('close')
+        if (this.#stale.has(fd) && !this.#kept.has(fd)) this.oopses.push('close')
         this.#fds.delete(fd)
         for (const record of this.#records) if (record.fd === fd) this.#release(record)
         if (!this.#fds.has(fd) && ![...this.#fds.values()].includes('/dev/xen/evtchn')) this.ports.clear()

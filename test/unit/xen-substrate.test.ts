@@ -26,6 +26,7 @@ describe('the xen substrate', () => {
       addon: xen.addon,
       store: async () => store.transport(domid(3)),
       readGrantLimit: () => xen.limit,
+      keepOpen: xen.keepOpen,
       ...options,
     })
 
@@ -339,6 +340,16 @@ describe('the xen substrate', () => {
       const after = await substrate.listen(PEER)
       await after.close()
       await substrate.close()
+      expect([xen.oopses, xen.abandoned, xen.leftovers()]).to.deep.equal([[], [], []])
+    })
+
+    it('once it is another one, and no process can be started to keep their descriptor, it stays open', async () => {
+      const poor = await open({ keepOpen: () => undefined })
+      await poor.listen(PEER)
+      xen.restore()
+      await dom0.write('/local/domain/3/domid', '12')
+      await eventually(() => poor.domid === 12)
+      await poor.close()
       expect([xen.oopses, xen.abandoned, xen.leftovers()]).to.deep.equal([[], ['/dev/xen/evtchn'], []])
     })
 

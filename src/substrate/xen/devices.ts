@@ -58,13 +58,13 @@ export class Devices {
   }
 
   /**
-   * Begin anew: who needs a device from now on gets another descriptor. One that is to be kept open `forEver` is
-   * nobody's from here on.
+   * Begin anew: who needs a device from now on gets another descriptor. The one of `spared` is given to `keep` before it is
+   * closed, and stays open for ever where that gives nothing.
    */
-  reopen(forEver?: XenDevice): void {
+  reopen(spared?: XenDevice, keep: (fd: number) => unknown = () => undefined): void {
     for (const [device, fd] of this.#open) {
-      if (device === forEver) this.native.releaseFd(fd)
-      else this.native.closeFd(fd)
+      if (device !== spared || keep(fd) !== undefined) this.native.closeFd(fd)
+      else this.native.releaseFd(fd)
     }
     this.#open.clear()
   }

@@ -9,6 +9,7 @@ import type { EventChannel, GrantBudget, MapOptions, Mapping, Share, ShareOption
 import { Devices } from './devices.js'
 import { EventTable } from './event-table.js'
 import { GrantedPages, readGrantLimit } from './granted-pages.js'
+import { keepOpen } from './keep-open.js'
 import { MappedPages } from './mapped-pages.js'
 import { OwnDomid } from './own-domid.js'
 import { xenStore } from './store-path.js'
@@ -28,6 +29,8 @@ export interface XenOptions {
   readonly readGrantLimit?: (() => number | undefined) | undefined
   /** For tests: waits. */
   readonly pause?: ((ms: number) => Promise<unknown>) | undefined
+  /** For tests: has another process hold a descriptor, and gives its pid; undefined where that cannot be. */
+  readonly keepOpen?: ((fd: number) => number | undefined) | undefined
 }
 
 const OPEN_TIMEOUT_MS = 10_000
@@ -41,6 +44,7 @@ export class XenSubstrate implements Substrate {
   readonly #ports: EventTable
   readonly #granted: GrantedPages
   readonly #mapped: MappedPages
+  readonly #keepOpen: (fd: number) => number | undefined
   readonly #transports = new Set<XenstoreTransport>()
   #closed = false
 
@@ -52,6 +56,7 @@ export class XenSubstrate implements Substrate {
     this.#ports = new EventTable(this.#devices)
     this.#granted = new GrantedPages(this.#devices, options.readGrantLimit ?? readGrantLimit)
     this.#mapped = new MappedPages(this.#devices, options.pause ?? sleep)
+    this.#keepOpen = options.keepOpen ?? keepOpen
     own.onChange = () => this.#onRestored()
   }
 
@@ -139,9 +144,9 @@ export class XenSubstrate implements Substrate {
     // Order matters: pages first, since a foreign page can no longer be touched; then their owners hear of it.
     this.#giveBack()
     // Linux resumes without the ports of user space and counts them to their descriptor all the same: to unbind one, or to close
-    // that descriptor, is an oops in the kernel, and the process hangs in it. So it stays open, unused.
+    // that descriptor for the last time, at the end of the process too, is an oops in the kernel and hangs who does it.
     const stale = this.#ports.lose()
-    this.#devices.reopen(stale ? 'evtchn' : undefined)
+    this.#devices.reopen(stale ? 'evtchn' : undefined, this.#keepOpen)
     // The store's clients connect again, and with that register their names and watches under the new number.
     for (const transport of this.#transports) transport.close()
   }
