@@ -39,6 +39,9 @@ export interface DirectoryOptions {
   readonly wallClock?: (() => number) | undefined
 }
 
+/** How long it may take to find out whether what ran before still runs. */
+const ADOPT_TIMEOUT_MS = 10_000
+
 /**
  * The services of one machine.
  *
@@ -251,7 +254,7 @@ export class Directory implements Services, AsyncDisposable {
       return
     }
     try {
-      const launched = await findAgain(this.#context, service, running.token)
+      const launched = await findAgain(this.#context, service, { token: running.token, timeoutMs: ADOPT_TIMEOUT_MS })
       log.info(launched === undefined ? `${name} has ended meanwhile` : `${name} still runs`, { service: name })
       if (launched !== undefined) service.adopt(launched, running)
     } catch (error) {

@@ -5,17 +5,14 @@ import type { DirectoryContext } from './directory-context.js'
 import type { Launched } from './launcher.js'
 import type { ManagedService } from './managed-service.js'
 
-/** How long the launcher may take to say so. */
-const TIMEOUT_MS = 10_000
-
 /** Undefined when it has ended. @throws ConduitError LAUNCHER when that cannot be told */
 export async function findAgain(
   { clock, log }: DirectoryContext,
   { name, launcher }: ManagedService,
-  token: unknown,
+  { token, timeoutMs }: { readonly token: unknown; readonly timeoutMs: number },
 ): Promise<Launched | undefined> {
-  const late = new ConduitError('LAUNCHER', `no answer in ${TIMEOUT_MS / 1000} s`)
-  const limit = startDeadline(clock, { timeoutMs: TIMEOUT_MS, onTimeout: () => late })
+  const late = new ConduitError('LAUNCHER', `no answer in ${timeoutMs / 1000} s`)
+  const limit = startDeadline(clock, { timeoutMs, onTimeout: () => late })
   try {
     const found = launcher.adopt(token, {
       service: name,
