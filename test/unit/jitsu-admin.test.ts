@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
 import { AdminServer } from '../../src/jitsu/admin/admin-server.js'
 import { silentLogger } from '../../src/jitsu/logger.js'
+import type { Timeline } from '../../src/jitsu/timeline.js'
 import { AdminWorld, idleService, timelineOf } from '../support/admin-world.js'
 import { eventually } from '../support/eventually.js'
 import { rejectionOf } from '../support/expect-rejection.js'
@@ -239,10 +240,14 @@ describe('the metrics of jitsud', () => {
   })
 
   it('count summons by outcome, and put the times of those that went well into buckets', async () => {
-    world.metricsOf.observe(timelineOf('www', { steps: { query: 0, ready: 40 } }))
-    world.metricsOf.observe(timelineOf('www', { steps: { query: 0, ready: 2000 } }))
-    world.metricsOf.observe(timelineOf('www', { outcome: 'failed', steps: { query: 0, launch: 3 } }))
-    world.metricsOf.observe(timelineOf('www', { outcome: undefined }))
+    const observed: Partial<Timeline>[] = [
+      { number: 1, steps: { query: 0, ready: 40 } },
+      { number: 1, steps: { query: 0, ready: 40, firstByte: 60 } },
+      { number: 2, steps: { query: 0, ready: 2000 } },
+      { number: 3, outcome: 'failed', steps: { query: 0, launch: 3 } },
+      { number: 4, outcome: undefined },
+    ]
+    for (const changes of observed) world.metricsOf.observe(timelineOf('www', changes))
     expect(await lines()).to.include.members([
       'jitsud_summons_total{service="www",outcome="ready"} 2',
       'jitsud_summons_total{service="www",outcome="failed"} 1',

@@ -32,6 +32,8 @@ export class Metrics {
   readonly #summons: Counter
   readonly #boots: Histogram
   readonly #refresh: () => void
+  /** The number of each service's last summon. */
+  readonly #observed = new Map<string, number>()
 
   /**
    * @param load for tests
@@ -79,9 +81,10 @@ export class Metrics {
     }
   }
 
-  /** A summon that is over. */
-  observe({ service, outcome, steps }: Timeline): void {
-    if (outcome === undefined) return
+  /** A summon that is over; told again when its first byte comes, it counts once. */
+  observe({ service, number, outcome, steps }: Timeline): void {
+    if (outcome === undefined || number <= (this.#observed.get(service) ?? 0)) return
+    this.#observed.set(service, number)
     this.#summons.inc({ service, outcome })
     if (outcome === 'ready' && steps.ready !== undefined) {
       this.#boots.observe({ service }, steps.ready / MILLIS_PER_SECOND)
@@ -90,6 +93,7 @@ export class Metrics {
 
   /** A service that the configuration has no more. */
   forget(service: string): void {
+    this.#observed.delete(service)
     for (const outcome of ['ready', 'failed', 'abandoned']) this.#summons.remove({ service, outcome })
     this.#boots.remove({ service })
   }
