@@ -45,9 +45,14 @@ const moment = (millis: number): string => {
 
 /** `queries 12, forwarded 3`; what never happened is left out. */
 function countersText(counters: Counters): string {
-  const counted = Object.entries(counters).filter(([, value]) => value !== 0)
-  if (counted.length === 0) return 'nothing yet'
-  return counted.map(([name, value]) => `${spaced(printable(name))} ${value}`).join(', ')
+  const counted = Object.entries(counters)
+    .flatMap(([name, value]) =>
+      typeof value === 'number'
+        ? [[spaced(name), value] as const]
+        : Object.entries(value).map(([code, count]) => [`${spaced(name)} ${code}`, count] as const),
+    )
+    .filter(([, value]) => value !== 0)
+  return counted.length === 0 ? 'nothing yet' : counted.map(([name, value]) => `${printable(name)} ${value}`).join(', ')
 }
 
 const spaced = (name: string): string => name.replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)

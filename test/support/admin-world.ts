@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import type { AdminSource } from '../../src/jitsu/admin/admin-pages.js'
 import { type AdminLimits, AdminServer } from '../../src/jitsu/admin/admin-server.js'
 import { Metrics, type MetricsSource } from '../../src/jitsu/admin/metrics.js'
-import { type Health, type JitsudStatus, serviceStatus } from '../../src/jitsu/admin/status.js'
+import { type Counters, type Health, type JitsudStatus, serviceStatus } from '../../src/jitsu/admin/status.js'
 import { silentLogger } from '../../src/jitsu/logger.js'
 import type { Service, ServiceState } from '../../src/jitsu/summon.js'
 import type { Timeline } from '../../src/jitsu/timeline.js'
@@ -41,8 +41,8 @@ export class AdminWorld implements AdminSource {
   services: Service[] = [idleService('www', 'ready'), idleService('mail')]
   summons: Timeline[] = [timelineOf('www')]
   problems: string[] = []
-  dnsCounters: Record<string, number> = {}
-  heldCounters: { service: string; address: string; counters: Record<string, number> }[] = []
+  dnsCounters: Counters = {}
+  heldCounters: { service: string; address: string; counters: Counters }[] = []
   metricsOf!: Metrics
   server!: AdminServer
   readonly #sockets: Socket[] = []

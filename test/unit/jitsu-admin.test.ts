@@ -266,13 +266,15 @@ describe('the metrics of jitsud', () => {
 
   it('have the counters of the DNS server and of held addresses as they are when somebody asks', async () => {
     world.dnsCounters = { queries: 5, tcpQueries: 2 }
-    world.heldCounters = [{ service: 'www', address: '127.0.0.1:80', counters: { accepted: 3 } }]
+    world.heldCounters = [{ service: 'www', address: '127.0.0.1:80', counters: { accepted: 3, waiting: 2 } }]
     await lines()
-    world.dnsCounters = { queries: 7, tcpQueries: 2 }
+    world.dnsCounters = { queries: 7, tcpQueries: 2, answers: { NOERROR: 4, NXDOMAIN: 1 } }
     expect(await lines()).to.include.members([
       'jitsud_dns_queries_total 7',
       'jitsud_dns_tcp_queries_total 2',
+      'jitsud_dns_answers_total{code="NXDOMAIN"} 1',
       'jitsud_hold_accepted_total{service="www",address="127.0.0.1:80"} 3',
+      'jitsud_hold_waiting{service="www",address="127.0.0.1:80"} 2',
     ])
     world.heldCounters = []
     expect((await lines()).filter((line) => line.startsWith('jitsud_hold_accepted_total'))).to.deep.equal([])

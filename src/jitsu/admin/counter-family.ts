@@ -35,11 +35,16 @@ export class CounterFamily {
   set(all: readonly LabelledCounters[]): void {
     for (const metric of this.#metrics.values()) metric.reset()
     for (const { labels, counters } of all) {
-      for (const [name, value] of Object.entries(counters)) this.#metric(name).inc({ ...labels }, value)
+      for (const [name, value] of Object.entries(counters)) {
+        if (typeof value === 'number') this.#metric(name, []).inc({ ...labels }, value)
+        else
+          for (const [code, count] of Object.entries(value))
+            this.#metric(name, ['code']).inc({ ...labels, code }, count)
+      }
     }
   }
 
-  #metric(name: string): Counter | Gauge {
+  #metric(name: string, more: readonly string[]): Counter | Gauge {
     const known = this.#metrics.get(name)
     if (known !== undefined) return known
     const { prefix, labels, gauges } = this.#options
@@ -48,7 +53,7 @@ export class CounterFamily {
     const common = {
       name: `${prefix}_${words}${isGauge ? '' : '_total'}`,
       help: words.replaceAll('_', ' '),
-      labelNames: [...labels],
+      labelNames: [...labels, ...more],
       registers: [this.#registry],
     }
     const made = isGauge ? new this.#prometheus.Gauge(common) : new this.#prometheus.Counter(common)

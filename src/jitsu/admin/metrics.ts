@@ -22,7 +22,7 @@ export interface MetricsSource {
 const BOOT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const STATES: readonly ServiceState[] = ['stopped', 'starting', 'ready', 'stopping']
 /** Counters that go up and down: how many there are now. */
-const NOW: ReadonlySet<string> = new Set(['connections', 'open', 'held', 'heldBytes', 'cached', 'pending'])
+const NOW: ReadonlySet<string> = new Set(['waiting', 'keptBytes', 'relayed'])
 const MILLIS_PER_SECOND = 1000
 const HINT = 'npm install prom-client, beside conduit-vchan, or leave admin out of the configuration'
 

@@ -6,7 +6,7 @@ import type { JitsudStatus } from './status.js'
 const text = z.string().max(65_536)
 const texts = z.array(text).max(1024)
 const millis = z.number().nonnegative()
-const counters = z.record(text, z.number())
+const counters = z.record(text, z.union([z.number(), z.record(text, z.number())]))
 const OUTCOMES = ['ready', 'failed', 'abandoned'] as const
 
 const serviceStatus = z.object({

@@ -31,8 +31,8 @@ export interface HeldStatus {
   readonly counters: Counters
 }
 
-/** Numbers that only grow, and how many there are now, by name. */
-export type Counters = Readonly<Record<string, number>>
+/** Numbers that only grow, and how many there are now, by name; by code where there are several, as of DNS answers. */
+export type Counters = Readonly<Record<string, number | Readonly<Record<string, number>>>>
 
 /** jitsud and all of its services. */
 export interface JitsudStatus {
