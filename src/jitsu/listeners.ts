@@ -6,6 +6,8 @@ export interface ListenersOptions<Config, Part> {
   open(config: Config): Promise<Part>
   /** Whether the second cannot be opened while the first is there: both have one address. */
   collide(first: Config, second: Config): boolean
+  /** What of a configuration makes it another one: all of it by default. */
+  identity?(config: Config): unknown
 }
 
 /** A change that is prepared: one of the two has to be called. */
@@ -71,12 +73,16 @@ export class Listeners<Config, Part extends { close(): Promise<void> }> {
     const left = [...this.#entries]
     const kept: Entry<Config, Part>[] = []
     const fresh = configs.filter((config) => {
-      const text = JSON.stringify(config)
-      const index = left.findIndex((entry) => JSON.stringify(entry.config) === text)
+      const text = this.#identity(config)
+      const index = left.findIndex((entry) => this.#identity(entry.config) === text)
       if (index >= 0) kept.push(...left.splice(index, 1))
       return index < 0
     })
     return { kept, fresh }
+  }
+
+  #identity(config: Config): string {
+    return JSON.stringify(this.#options.identity?.(config) ?? config)
   }
 
   /** All of them, or none. */

@@ -98,6 +98,18 @@ describe('what listens and is configured anew', () => {
     expect([serving(), happened]).to.deep.equal(['*0', ['+*0', '+*0', '-*0']])
   })
 
+  it('is the same when what changed is not what it is', async () => {
+    const happened: string[] = []
+    const open = async ({ name }: { name: string; place: number }) => {
+      happened.push(name)
+      return { close: async () => undefined }
+    }
+    const listeners = new Listeners({ open, collide: () => false, identity: ({ name }) => name })
+    await (await listeners.prepare([{ name: 'a', place: 0 }])).commit()
+    await (await listeners.prepare([{ name: 'a', place: 1 }])).commit()
+    expect(happened).to.deep.equal(['a'])
+  })
+
   it('goes when it is configured no more, and is closed twice without harm', async () => {
     const { change, serving, taken, listeners } = world()
     await change('a1')
