@@ -48,6 +48,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineMemfd(env, exports);
   DefineEventfd(env, exports);
   DefineUnixSocket(env, exports);
+  DefineTcpSocket(env, exports);
   DefineUnixDatagram(env, exports);
   DefineFileLock(env, exports);
   DefineDevice(env, exports);

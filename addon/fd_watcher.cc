@@ -138,7 +138,7 @@ FdWatcher::FdWatcher(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FdWatche
 void FdWatcher::Start(const Napi::CallbackInfo& info) {
   if (watch_ == nullptr) throw ErrnoError(info.Env(), "uv_poll_start", EBADF);
   // SAFETY: libuv aborts on bits that it does not know.
-  const auto events = static_cast<int>(IntegerArgument(info, 0, UV_READABLE | UV_WRITABLE | UV_DISCONNECT));
+  const auto events = static_cast<int>(IntegerArgument(info, 0, UV_READABLE | UV_WRITABLE | UV_DISCONNECT | UV_PRIORITIZED));
   int error = uv_poll_start(&watch_->poll, events, [](uv_poll_t* handle, int status, int ready) {
     static_cast<Watch*>(handle->data)->OnReady(status < 0 ? UV_DISCONNECT : ready);
   });

@@ -47,7 +47,9 @@ std::vector<Segment> Segments(const Napi::CallbackInfo& info) {
 void RequireBacking(Napi::Env env, const Segment& segment) {
   struct stat status;
   if (fstat(segment.fd, &status) < 0) throw ErrnoError(env, "fstat", errno);
-  if (!S_ISREG(status.st_mode)) return;
+  if (S_ISCHR(status.st_mode)) return;
+  // A TCP socket can be mapped (net/ipv4/tcp.c, tcp_mmap), and has no page to show.
+  if (!S_ISREG(status.st_mode)) throw ErrnoError(env, "mmap", ENODEV);
   if (segment.offset + segment.bytes > SealedBytesOf(env, segment.fd)) throw ErrnoError(env, "mmap", ENXIO);
 }
 

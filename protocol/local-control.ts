@@ -12,6 +12,8 @@ export const XENSTORE_SOCKET_NAME = 'socket'
 /** A domain's own store, `xs<domid>`: made on request, for the process of that domain alone. No longer than the control socket's. */
 export const DOMAIN_STORE_PREFIX = 'xs'
 export const domainStoreName = (domid: number): string => `${DOMAIN_STORE_PREFIX}${domid}`
+/** Below `/local/domain/<domid>`: the process that attached as it, by SO_PEERCRED; written by the hypervisor, for dom0 to read. */
+export const DOMAIN_PROCESS_KEY = 'pid'
 /** Its exclusive flock is held by the hypervisor for as long as it lives. */
 export const LOCK_FILE_NAME = 'lock'
 /** High-water mark of domids handed out, for the next instance after a crash. */

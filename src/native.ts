@@ -21,7 +21,10 @@ export interface NativeMapping {
 export const NativeWake = { EVENT: 0, MOVED: 1, IDLE: 2 } as const
 
 /** libuv's poll events (uv.h, enum uv_poll_event). */
-export const PollEvent = { READABLE: 1, WRITABLE: 2, DISCONNECT: 4 } as const
+export const PollEvent = { READABLE: 1, WRITABLE: 2, DISCONNECT: 4, PRIORITIZED: 8 } as const
+
+/** States of a TCP connection that its holder may find it in (netinet/tcp.h). */
+export const TcpState = { ESTABLISHED: 1, CLOSED: 7, CLOSE_WAIT: 8 } as const
 
 /** A poll on the environment's own loop (addon/fd_watcher.h). Close it before its descriptor. */
 export interface NativeFdWatcher {
@@ -64,6 +67,17 @@ export interface Native {
   /** One datagram to a path, or to `@NAME` of the abstract namespace; false when the receiver's queue is full. */
   unixSendTo(name: string, bytes: Uint8Array): boolean
   peerCredentials(fd: number): { pid: number; uid: number; gid: number }
+  /** `address` is an IP literal; port 0 for one of the kernel's choice. */
+  tcpListen(address: string, port: number, backlog: number): number
+  /** -1 when nobody waits. */
+  tcpAccept(fd: number): number
+  tcpLocalPort(fd: number): number
+  /** A {@link TcpState}, or another one of the kernel's. */
+  tcpState(fd: number): number
+  /** At once, whoever else holds it. */
+  tcpReset(fd: number): void
+  /** Whether the last close, by whichever process, is a reset. */
+  resetOnClose(fd: number, resets: boolean): void
   tryLock(fd: number): boolean
   duplicate(fd: number): number
   closeFd(fd: number): void

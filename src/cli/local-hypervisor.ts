@@ -3,13 +3,19 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { CONTROL_SOCKET_NAME, DOMID_FILE_NAME, XENSTORE_SOCKET_NAME } from '../../protocol/local-control.js'
+import {
+  CONTROL_SOCKET_NAME,
+  DOMAIN_PROCESS_KEY,
+  DOMID_FILE_NAME,
+  XENSTORE_SOCKET_NAME,
+} from '../../protocol/local-control.js'
 import { DOMID_FIRST_RESERVED, type Domid, domid } from '../../protocol/xen.js'
 import { Registrar } from '../conduit/registrar.js'
 import { native } from '../native.js'
 import { Acceptor } from '../substrate/local/acceptor.js'
 import { DomainStoreSockets } from '../substrate/local/domain-store-sockets.js'
 import { LocalHypervisor } from '../substrate/local/hypervisor.js'
+import { isProcessOf } from '../substrate/local/process-identity.js'
 import { XenstoreClient } from '../xenstore/client.js'
 import { serveSocket, serveStore } from '../xenstore/store/socket-server.js'
 import { EmbeddedStore } from '../xenstore/store/store.js'
@@ -46,7 +52,12 @@ async function main(directory: string): Promise<void> {
 
   const store = new EmbeddedStore({ quotas: { nodes: NODES_PER_DOMAIN } })
   const client = await XenstoreClient.open(async () => store.transport(domid(0)))
-  await Registrar.start(client)
+  await Registrar.start(client, {
+    isProcessOf: (id, reservation) => {
+      const pid = hypervisor.processOf(id)
+      return pid !== undefined && isProcessOf(pid, reservation)
+    },
+  })
   await serveStore(store, storePath)
   const serve = (id: Domid, fd: number): void => {
     native().releaseFd(fd)
@@ -70,7 +81,7 @@ async function main(directory: string): Promise<void> {
   }
   const hypervisor = new LocalHypervisor({
     store: {
-      introduceDomain: (id) => store.introduceDomain(id),
+      introduceDomain: (id, pid) => store.introduceDomain(id, { [DOMAIN_PROCESS_KEY]: String(pid) }),
       domainDied: (id) => {
         domainSockets.close(id)
         store.domainDied(id)

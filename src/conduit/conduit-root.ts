@@ -18,7 +18,9 @@ export async function makeConduitRoot(store: XenstoreClient): Promise<void> {
     store.mkdir(FLOWS_ROOT),
     store.setPermissions(FLOWS_ROOT, READABLE),
   ])
-  if (!(await store.exists(HOST_ID_PATH))) await store.write(HOST_ID_PATH, randomBytes(16).toString('hex'))
+  // Empty where what lies below it came first: a name that is kept.
+  const hostId = await store.readText(HOST_ID_PATH).catch(nothingWhenMissing)
+  if (hostId === undefined || hostId === '') await store.write(HOST_ID_PATH, randomBytes(16).toString('hex'))
   await store.setPermissions(HOST_ID_PATH, READABLE)
 }
 

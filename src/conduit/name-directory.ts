@@ -91,10 +91,12 @@ export class NameDirectory {
     }
   }
 
-  /** First come, unless the configuration keeps the name for one domain. Asking again mends what is missing. */
-  async register(owner: Domid, name: string): Promise<RegistrarAnswer> {
-    const keptFor = this.#reserved.get(name)
-    if (keptFor === undefined ? isReservedName(name) : keptFor !== owner) return 'EACCES'
+  /**
+   * First come, unless the name is kept. Asking again mends what is missing.
+   * @param admitted whether a reservation in the store is for this domain; undefined where there is none
+   */
+  async register(owner: Domid, name: string, admitted?: boolean): Promise<RegistrarAnswer> {
+    if (!this.#mayHold(owner, name, admitted)) return 'EACCES'
     const known = this.#names.get(name)
     if (known !== undefined && known.owner !== owner) return 'EADDRINUSE'
     if (known !== undefined) {
@@ -160,6 +162,12 @@ export class NameDirectory {
     this.#names.clear()
     this.#domains.clear()
     await Promise.allSettled(watches.map(async (watch) => (await watch).close()))
+  }
+
+  /** The registrar's own configuration has the last word. */
+  #mayHold(owner: Domid, name: string, admitted: boolean | undefined): boolean {
+    const keptFor = this.#reserved.get(name)
+    return keptFor === undefined ? (admitted ?? !isReservedName(name)) : keptFor === owner
   }
 
   #domain(of: Domid): DomainRecord {

@@ -11,10 +11,13 @@ import { makeConduitRoot } from './conduit-root.js'
 import { DomainFollower } from './domain-follower.js'
 import { NAMES_PER_DOMAIN, NameDirectory, WANTS_PER_DOMAIN } from './name-directory.js'
 import { RegistrarClaim } from './registrar-claim.js'
+import { type IsProcessOf, mayRegister } from './reservations.js'
 
 export interface RegistrarOptions {
   /** Names kept for one domain each, such as `jitsud` for the directory service. */
   readonly reserved?: ReadonlyMap<string, Domid>
+  /** Whether a domain is the process, or of the session, that the store keeps a name for; never by default. */
+  readonly isProcessOf?: IsProcessOf
   /** Follow `@introduceDomain` and `@releaseDomain`; by default true. Without it, call the two methods. */
   readonly watchDomains?: boolean
   /**
@@ -63,6 +66,7 @@ export class Registrar {
   readonly #stopReconnect: () => void
   readonly #claim: RegistrarClaim | undefined
   readonly #onTakenOver: (error: ConduitError) => void
+  readonly #isProcessOf: IsProcessOf
   #domains: DomainFollower | undefined
   #working: Promise<void> | undefined
   #takenOver = false
@@ -73,6 +77,7 @@ export class Registrar {
     this.#directory = new NameDirectory(store, options.reserved ?? new Map())
     this.#claim = options.onTakenOver && new RegistrarClaim(store, options.clock)
     this.#onTakenOver = options.onTakenOver ?? (() => undefined)
+    this.#isProcessOf = options.isProcessOf ?? (() => false)
     this.#stopReconnect = store.onReconnect(() => void this.#restart().catch((error) => this.#failed(error)))
   }
 
@@ -241,7 +246,10 @@ export class Registrar {
   async #answer(owner: Domid, kind: MailboxRequest, name: string): Promise<string> {
     if (parseName(name) !== name) return 'CONDUIT_NAME'
     try {
-      return await (kind === 'register' ? this.#directory.register(owner, name) : this.#directory.admit(owner, name))
+      if (kind === 'want') return await this.#directory.admit(owner, name)
+      // Read each time: whoever starts a server writes it just before the server asks.
+      const admitted = await mayRegister(this.#store, { domid: owner, name }, this.#isProcessOf)
+      return await this.#directory.register(owner, name, admitted)
     } catch (error) {
       return isConduitError(error) ? error.code : 'XENSTORE_ERROR'
     }

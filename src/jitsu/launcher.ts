@@ -14,6 +14,11 @@ export interface LaunchContext {
   readonly service: string
   /** Aborts when the boot is given up: stop what was begun, leave nothing. */
   readonly signal: AbortSignal
+  /**
+   * Call it when domid or pid are known, and wait for it before letting the instance run: its name is then kept for it. What was
+   * not told here is when {@link Launcher.launch} resolves.
+   */
+  created(instance: Instance): Promise<void>
   /** For the timeline. */
   step(step: LaunchStep): void
   /** A line that the service or its tool printed, for the log. */
@@ -39,6 +44,8 @@ export interface Launcher {
   readonly kind: string
   /** The modes that {@link Launched.stop} takes. */
   readonly stopModes: readonly StopMode[]
+  /** Whether it keeps as many instances built and paused as `keepWarm` says; false where it is left out. */
+  readonly canKeepWarm?: boolean
   /**
    * Start it, or resume what was suspended. Resolves when it runs, not when it is ready.
    * @throws ConduitError LAUNCHER, with what the tool said; the signal's reason

@@ -35,6 +35,8 @@ export interface Service {
   readonly dns: readonly string[]
   /** Its own IP addresses, in the configured order; v4 and v6. */
   readonly addresses: readonly string[]
+  /** TCP ports by IANA's service names, such as `{ http: 8080 }`: what DNS answers to SRV. */
+  readonly ports?: Readonly<Record<string, number>> | undefined
   readonly reply: ReplyWhen
   readonly state: ServiceState
   readonly instance: Instance | undefined

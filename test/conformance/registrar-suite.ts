@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import { domid } from '../../protocol/xen.js'
 import { ENTRIES_PER_CLIENT, NAMES_PER_DOMAIN } from '../../src/conduit/name-directory.js'
 import { Registrar } from '../../src/conduit/registrar.js'
+import { reservedNames, reserveName, unreserveName } from '../../src/conduit/reservations.js'
 import { EventLog } from '../support/event-log.js'
 import { eventually } from '../support/eventually.js'
 import { RegistrarWorld } from '../support/registrar-world.js'
@@ -127,6 +128,50 @@ export function describeRegistrar(traits: StoreTraits): void {
       expect(await four.ask('register', 'jitsud')).to.equal('EACCES')
       expect(await three.ask('register', 'jitsud')).to.equal('ok')
       expect(await four.ask('register', 'web')).to.equal('ok')
+    })
+
+    it('keeps what dom0 reserves in the store, from then on and until it is taken back', async () => {
+      const [three, four] = [await world.guest(3), await world.guest(4)]
+      await reserveName(world.dom0, 'web', { kind: 'domain', domid: domid(4) })
+      await reserveName(world.dom0, 'jitsud', { kind: 'domain', domid: domid(3) })
+      await reserveName(world.dom0, 'off', { kind: 'nobody' })
+      expect(await reservedNames(world.dom0)).to.have.members(['web', 'jitsud', 'off'])
+      expect(await three.ask('register', 'web')).to.equal('EACCES')
+      expect(await four.ask('register', 'jitsud')).to.equal('EACCES')
+      expect(await four.ask('register', 'off')).to.equal('EACCES')
+      expect(await three.ask('register', 'jitsud')).to.equal('ok')
+      expect(await four.ask('register', 'web')).to.equal('ok')
+      for (const name of ['web', 'off', 'off']) await unreserveName(world.dom0, name)
+      await four.withdraw('register', 'web')
+      await gone('/conduit/web')
+      await three.withdraw('register', 'web')
+      expect(await three.ask('register', 'web')).to.equal('ok')
+      await three.withdraw('register', 'off')
+      expect(await three.ask('register', 'off')).to.equal('ok')
+    })
+
+    it('makes its id also where a name was reserved before', async () => {
+      await world.registrar.close()
+      await world.dom0.remove('/conduit')
+      await reserveName(world.dom0, 'web', { kind: 'nobody' })
+      await world.restart()
+      expect(await world.dom0.readText('/conduit/host-id')).to.match(/^[0-9a-f]{32}$/)
+      expect(await (await world.guest(3)).ask('register', 'web')).to.equal('EACCES')
+    })
+
+    it('lets no guest reserve a name, and gives one whose reservation cannot be read to nobody', async () => {
+      const guest = await world.guest(3)
+      await reserveName(world.dom0, 'web', { kind: 'nobody' })
+      const mine = { kind: 'domain', domid: domid(3) } as const
+      for (const name of ['web', 'mine']) {
+        expect(await guest.attempt((store) => reserveName(store, name, mine)), name).to.equal('EACCES')
+      }
+      expect(await guest.attempt((store) => unreserveName(store, 'web'))).to.equal('EACCES')
+      for (const text of ['', '3', 'domain', 'domain 03', 'domain 3 4', 'domain 70000', 'session 0', 'process 1']) {
+        await world.dom0.write('/conduit/host-id/reserved/web', text)
+        await guest.withdraw('register', 'web').catch(() => undefined)
+        expect(await guest.ask('register', 'web'), text).to.equal('EACCES')
+      }
     })
 
     it(`holds at most ${NAMES_PER_DOMAIN} names for a domain, and one more when one is given back`, async () => {

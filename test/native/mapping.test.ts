@@ -175,6 +175,14 @@ describe('addon: Mapping', () => {
     }
   })
 
+  it('refuses a TCP socket, which can be mapped and has no page to show', () => {
+    const socket = native().tcpListen('127.0.0.1', 0, 1)
+    expect(() => mapOf([socket, 0, PAGE]))
+      .to.throw()
+      .with.property('code', 'ENODEV')
+    native().closeFd(socket)
+  })
+
   it('refuses a file that could shrink under it', () => {
     const folder = mkdtempSync(join(tmpdir(), 'conduit-'))
     const path = join(folder, 'file')

@@ -12,6 +12,10 @@ export class ManualClock implements Clock {
     return { cancel: () => void this.#timers.delete(timer), unref: () => undefined }
   }
 
+  nowMs(): number {
+    return this.#nowMs
+  }
+
   /** Timers that wait. */
   get waiting(): number {
     return this.#timers.size

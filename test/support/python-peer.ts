@@ -40,3 +40,25 @@ sys.stdin.read()
   await end()
   throw new Error('python3 made no memory file')
 }
+
+/** A TCP client that sends one urgent byte and ends its direction; it resets the connection in the end. */
+export async function urgentClient(address: string): Promise<{ end(): Promise<void> }> {
+  const script = `
+import socket, struct, sys
+host, port = sys.argv[1].rsplit(':', 1)
+one = socket.create_connection((host, int(port)))
+one.send(b'!', socket.MSG_OOB)
+one.shutdown(socket.SHUT_WR)
+print('sent', flush=True)
+sys.stdin.read()
+one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+`
+  const child = spawn('python3', ['-c', script, address], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  return {
+    end: async () => {
+      child.stdin.end()
+      await once(child, 'close')
+    },
+  }
+}

@@ -81,7 +81,7 @@ const RULES: readonly Rule[] = [
   },
   {
     from: 'src/resolver/',
-    may: [...BELOW, 'src/resolver/', 'src/xenstore/'],
+    may: [...BELOW, 'src/resolver/', 'src/xenstore/', 'src/conduit/clock', 'src/conduit/deadline'],
     text: 'resolver -> xenstore: it may ask DNS and the store, and opens no channel',
   },
   {
@@ -89,6 +89,25 @@ const RULES: readonly Rule[] = [
     may: [...BELOW, 'src/adapters/', 'src/resolver/', 'src/conduit/', 'src/vchan/'],
     packages: ['undici'],
     text: 'adapters sit on the sockets of conduit and what the resolver says',
+  },
+  {
+    from: 'src/adopt/',
+    may: [...BELOW, 'src/adopt/', 'src/conduit/clock', 'src/conduit/deadline', 'src/native'],
+    text: 'adopt -> native: it takes connections over from jitsud and knows no names',
+  },
+  {
+    from: 'src/jitsu/hold/',
+    may: [
+      ...BELOW,
+      'src/jitsu/hold/',
+      'src/jitsu/summon',
+      'src/adopt/',
+      'src/conduit/',
+      'src/open',
+      'src/native',
+      'src/substrate/local/runtime-dir',
+    ],
+    text: 'hold -> { adopt, open, native }: of the directory it knows a Service, of the local substrate its private folder',
   },
   {
     from: 'src/jitsu/launchers/',
@@ -134,6 +153,7 @@ const RULES: readonly Rule[] = [
     may: [
       ...BELOW,
       'src/open',
+      'src/adopt/',
       'src/resolver/',
       'src/adapters/',
       'src/conduit/',

@@ -12,16 +12,18 @@ static size_t least(uint64_t left, size_t chunk)
     return left < chunk ? (size_t)left : chunk;
 }
 
-/* Bytes of a stream as they are read or written, and when that began and ended. */
+/* Bytes of a stream as they are read or written. Timed are those after the first quarter, which warms up. */
 struct flow {
-    uint64_t bytes, bad;
+    uint64_t bytes, bad, timed;
     double first, last;
 };
 
-static void count(struct flow *flow, size_t bytes)
+static void count(struct flow *flow, const struct job *job, size_t bytes)
 {
     flow->last = seconds_now();
-    if (flow->bytes == 0)
+    if (flow->first != 0)
+        flow->timed += bytes;
+    else if (flow->bytes >= job->count / 4)
         flow->first = flow->last;
     flow->bytes += bytes;
 }
@@ -30,13 +32,14 @@ static void check(struct flow *flow, const struct job *job, size_t bytes)
 {
     if (!job->blind && memcmp(buffer, pattern_at(flow->bytes), bytes) != 0)
         flow->bad++;
-    count(flow, bytes);
+    count(flow, job, bytes);
 }
 
 static int report(const struct job *job, const struct flow *flow)
 {
     const double seconds = flow->last - flow->first;
-    printf("done job=%s bytes=%" PRIu64 " bad=%" PRIu64 " seconds=%.6f\n", job->name, flow->bytes, flow->bad, seconds);
+    printf("done job=%s bytes=%" PRIu64 " bad=%" PRIu64 " timed=%" PRIu64 " seconds=%.6f\n", job->name, flow->bytes, flow->bad,
+           flow->timed, seconds);
     return flow->bad != 0 || (job->count != 0 && flow->bytes != job->count);
 }
 
@@ -47,7 +50,7 @@ static int run_send(struct libxenvchan *chan, const struct job *job)
         int sent = chunk_write(chan, job, pattern_at(flow.bytes), least(job->count - flow.bytes, job->chunk));
         if (sent < 0 || (sent == 0 && wait_for_peer(chan, job) < 0))
             break;
-        count(&flow, (size_t)sent);
+        count(&flow, job, (size_t)sent);
     }
     return report(job, &flow);
 }
@@ -85,7 +88,7 @@ static int run_echo(struct libxenvchan *chan, const struct job *job)
         int got = chunk_read(chan, job, buffer, job->chunk);
         if (got < 0 || (got == 0 && wait_for_peer(chan, job) < 0))
             break;
-        count(&flow, (size_t)got);
+        count(&flow, job, (size_t)got);
         if (!write_all(chan, job, buffer, (size_t)got))
             break;
     }

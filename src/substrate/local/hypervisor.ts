@@ -17,7 +17,7 @@ import { HypervisorDomain } from './hypervisor-domain.js'
 
 /** What the hypervisor tells the store. */
 export interface DomainStore {
-  introduceDomain(domid: Domid): void
+  introduceDomain(domid: Domid, pid: number): void
   domainDied(domid: Domid): void
   /** Serve a connection with the domain's rights on a stream socket, which it takes over. */
   serve(domid: Domid, fd: number): void
@@ -63,6 +63,11 @@ export class LocalHypervisor {
 
   get domainCount(): number {
     return this.#domains.size
+  }
+
+  /** The process that attached as that domain. */
+  processOf(domid: Domid): number | undefined {
+    return this.#domains.get(domid)?.pid
   }
 
   /** Take a new control connection. */
@@ -142,7 +147,7 @@ export class LocalHypervisor {
     this.#strangers.delete(socket)
     const domain = new HypervisorDomain(domid, pid, socket)
     this.#domains.set(domid, domain)
-    this.#options.store.introduceDomain(toDomid(domid))
+    this.#options.store.introduceDomain(toDomid(domid), pid)
     return domain
   }
 

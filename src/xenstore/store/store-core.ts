@@ -48,7 +48,7 @@ export class StoreCore {
   }
 
   /** The nodes that a toolstack makes for a new domain (docs/misc/xenstore-paths.pandoc), those that Conduit needs. */
-  makeDomainNodes(domid: Domid): void {
+  makeDomainNodes(domid: Domid, more: Readonly<Record<string, string>>): void {
     const operation = {
       view: this.tree,
       caller: { domid: DOMAIN_0, target: undefined },
@@ -61,6 +61,10 @@ export class StoreCore {
     setPermissions(operation, base, readable)
     writeNode(operation, `${base}/domid`, Buffer.from(String(domid)))
     setPermissions(operation, `${base}/domid`, readable)
+    for (const [name, value] of Object.entries(more)) {
+      writeNode(operation, `${base}/${name}`, Buffer.from(value))
+      setPermissions(operation, `${base}/${name}`, readable.slice(0, 1))
+    }
     makeNode(operation, `${base}/data`)
     setPermissions(operation, `${base}/data`, [{ access: 'n', domid }])
   }

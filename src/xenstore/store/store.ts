@@ -39,10 +39,11 @@ export class EmbeddedStore {
   /**
    * Make a domain known: `/local/domain/<domid>` (`n0,r<domid>`) with `domid`, and `data` owned by it, then
    * `@introduceDomain`. Does nothing for a domain that was introduced already, and makes only the nodes for domain 0.
+   * @param more values of nodes beside `domid`, for domain 0 alone to read
    */
-  introduceDomain(domid: Domid): void {
+  introduceDomain(domid: Domid, more: Readonly<Record<string, string>> = {}): void {
     if (domid !== 0 && this.#core.domains.find(domid)?.introduced === true) return
-    this.#core.makeDomainNodes(domid)
+    this.#core.makeDomainNodes(domid, more)
     this.#core.introduce(domid)
   }
 

@@ -9,7 +9,7 @@ export const PROVOKED = new Error('provoked')
 const PAGE = 4096
 const LIVE_MAX = 40
 
-export type Kind = 'fd' | 'fds' | 'bytes' | 'words' | 'flag' | 'name' | 'path' | 'number' | 'size' | Later
+export type Kind = 'fd' | 'fds' | 'bytes' | 'words' | 'flag' | 'name' | 'path' | 'address' | 'number' | 'size' | Later
 /** Arguments of methods. */
 type Later = 'segments' | 'handler' | 'events' | 'mapping' | 'offset' | 'state' | 'micros'
 
@@ -108,6 +108,8 @@ export class HostileArguments {
         return this.pick(['conduit-test', '', 'ü'.repeat(120), 'x'.repeat(300)])
       case 'path':
         return join(this.#folder, this.pick(['a', 'b', 'c', 'no/such', 'x'.repeat(200)]))
+      case 'address':
+        return this.pick(['127.0.0.1', '127.0.0.1', '::1', '127.0.0.999', '', 'localhost', `::1%${'x'.repeat(90)}`])
       case 'size':
         return this.pick([0, 1, PAGE, PAGE, 4 * PAGE, 4 * PAGE, 2 ** 20, 2 ** 33, 2 ** 60])
       case 'segments':
@@ -122,7 +124,7 @@ export class HostileArguments {
       case 'handler':
         return this.pick([() => 0, () => 20, () => Number.NaN, () => this.#anything(), throws])
       case 'events':
-        return this.below(9)
+        return this.below(17)
       case 'mapping':
         return this.pick(this.mappings)
       case 'offset':

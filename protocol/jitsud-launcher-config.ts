@@ -1,0 +1,106 @@
+// How a service is started, as the configuration says it: one shape for each kind of launcher.
+import { z } from 'zod'
+import { exactly, oneOf, quantity, show } from './config-faults.js'
+import { parseMemoryMib } from './config-values.js'
+
+const WORD = 'a string that is not empty and has no NUL in it'
+const word = z
+  .string({ error: () => WORD })
+  .refine((given) => given !== '' && !given.includes('\0'), { error: () => WORD })
+const words = (what: string) => z.array(word, { error: () => `a list of ${what}` }).max(256)
+const PATH = 'an absolute path'
+const absolutePath = word.refine((given) => given.startsWith('/'), { error: () => PATH })
+
+const MEMORY = 'memory with its unit, "64MiB", "65536KiB" or "1GiB"; a bare number is MiB'
+const memory = z.union([z.string(), z.number()], { error: () => MEMORY }).transform((given, context) => {
+  const mib = parseMemoryMib(given)
+  if (mib !== undefined) return mib
+  context.addIssue({ code: 'custom', message: MEMORY, params: { problem: `${show(given)} is not accepted` } })
+  return z.NEVER
+})
+
+/** Any program on this machine, in a session of its own. */
+const processLauncher = exactly({
+  kind: z.literal('process'),
+  command: words('a program and its arguments').min(1, 'a program and its arguments: at least one word'),
+  env: z
+    .record(
+      z.string().regex(/^[^=\0]+$/, 'names of variables, without ='),
+      z.string({ error: () => 'a string' }).regex(/^[^\0]*$/, 'a string without NUL'),
+      { error: () => 'an object of strings: variables added to the environment of jitsud' },
+    )
+    .default({}),
+  cwd: absolutePath.optional(),
+})
+
+/** Keys of xl.cfg that have one of their own here, or are jitsud's to choose (xl.cfg(5)). */
+const XL_OWN = [
+  'name',
+  'kernel',
+  'ramdisk',
+  'memory',
+  'cmdline',
+  'vif',
+  'disk',
+  'vcpus',
+  'type',
+  'on_poweroff',
+  'on_reboot',
+  'on_crash',
+]
+const XL_KEY = 'keys of xl.cfg(5) that have none of their own here'
+const xlKey = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_]*$/, XL_KEY)
+  .refine((key) => !XL_OWN.includes(key), { error: () => XL_KEY })
+const XL_VALUE = 'a string, a whole number, true, false, or a list of strings'
+const xlText = z.string().regex(/^[^\0\n\r]*$/, 'one line without NUL')
+const xlValue = z.union([xlText, z.int(), z.boolean(), z.array(xlText)], { error: () => XL_VALUE })
+
+/** A Xen domain by `xl`, in dom0. */
+const xlLauncher = exactly({
+  kind: z.literal('xl'),
+  kernel: absolutePath,
+  ramdisk: absolutePath.optional(),
+  memory: memory.default(64),
+  vcpus: quantity('virtual CPUs', 1, 512).int().optional(),
+  type: z.enum(['pv', 'pvh', 'hvm'], { error: () => '"pv", "pvh" or "hvm"' }).optional(),
+  cmdline: xlText.optional(),
+  vif: z
+    .array(xlText, { error: () => 'a list such as ["bridge=xenbr0"], see xl-network-configuration(5)' })
+    .default([]),
+  disk: z
+    .array(xlText, { error: () => 'a list such as ["/root/disk.img,raw,xvda,rw"], see xl-disk-configuration(5)' })
+    .default([]),
+  extra: z.record(xlKey, xlValue, { error: () => XL_KEY }).default({}),
+}).transform(({ memory: memoryMib, ...rest }) => ({ ...rest, memoryMib }))
+
+/** A domain that libvirt has a definition of. */
+const libvirtLauncher = exactly({
+  kind: z.literal('libvirt'),
+  /** As for `virsh -c`. */
+  uri: word.default('xen:///system'),
+  /** Its name or UUID there; the service's name where it is left out. */
+  domain: word.regex(/^[^\s'"\\;]+$/, 'the name or UUID of a domain, without blanks and quotes').optional(),
+})
+
+/** One from outside this package: docs/launchers.md. */
+const moduleLauncher = exactly({
+  kind: z.literal('module'),
+  /** An absolute path, or a package that jitsud can import. */
+  module: word,
+  /** The launcher's own business. */
+  options: z.unknown().optional(),
+})
+
+export const launcherSchema = z.discriminatedUnion(
+  'kind',
+  [processLauncher, xlLauncher, libvirtLauncher, moduleLauncher],
+  { error: oneOf('kind', '"process", "xl", "libvirt" or "module"') },
+)
+
+export type LauncherConfig = z.output<typeof launcherSchema>
+export type ProcessLauncherConfig = z.output<typeof processLauncher>
+export type XlLauncherConfig = z.output<typeof xlLauncher>
+export type LibvirtLauncherConfig = z.output<typeof libvirtLauncher>
+export type ModuleLauncherConfig = z.output<typeof moduleLauncher>

@@ -1,0 +1,66 @@
+// A connection that is offered to whichever process of the service takes it: settled once, within a time limit.
+import type { Clock, Timer } from '../../conduit/clock.js'
+import { ConduitError } from '../../errors.js'
+import type { HeldConnection } from './held-connection.js'
+
+export interface OfferOptions {
+  readonly clock: Clock
+  readonly limitMs: number
+  readonly service: string
+  /** The client has gone, or the time is over: nobody needs it any more. */
+  onWithdrawn(offer: Offer): void
+}
+
+export class Offer {
+  readonly connection: HeldConnection
+  /** Resolves when a process has it. */
+  readonly settled: Promise<void>
+  #settle!: { resolve(): void; reject(error: unknown): void }
+  readonly #timer: Timer
+  readonly #withdraw: () => void
+
+  constructor(connection: HeldConnection, options: OfferOptions) {
+    this.connection = connection
+    this.settled = new Promise<void>((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+    this.#withdraw = () => {
+      options.onWithdrawn(this)
+      this.failed(connection.gone.reason)
+    }
+    connection.gone.addEventListener('abort', this.#withdraw, { once: true })
+    this.#timer = options.clock.after(options.limitMs, () => {
+      options.onWithdrawn(this)
+      this.failed(notTaken(options))
+    })
+  }
+
+  /** Another process has it: this one's descriptor goes before anybody here could touch the connection again. */
+  taken(): void {
+    this.#forget()
+    this.connection.letGo()
+    this.#settle.resolve()
+  }
+
+  /** Idempotent, and without effect once it was taken. */
+  failed(error: unknown): void {
+    this.#forget()
+    this.#settle.reject(error)
+  }
+
+  #forget(): void {
+    this.#timer.cancel()
+    this.connection.gone.removeEventListener('abort', this.#withdraw)
+  }
+}
+
+function notTaken({ service, limitMs }: OfferOptions): ConduitError {
+  return new ConduitError(
+    'ETIMEDOUT',
+    `no process of ${service} took the connection for ${limitMs} ms after it was ready`,
+    {
+      endpoint: service,
+      hint: 'does it call adoptConnections(), in the process group that its launcher started?',
+    },
+  )
+}
