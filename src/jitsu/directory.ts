@@ -37,6 +37,9 @@ export interface DirectoryOptions {
   readonly wallClock?: (() => number) | undefined
 }
 
+/** All services, none, or some. */
+export type StopServices = boolean | ((config: ServiceConfig) => boolean)
+
 /** How long it may take to find out whether what ran before still runs. */
 const ADOPT_TIMEOUT_MS = 10_000
 
@@ -144,7 +147,7 @@ export class Directory implements Services, AsyncDisposable {
    * Give up the boots under way, and stop what runs where `stopServices` says so: what does not is found by the next directory
    * with the same state file. Idempotent.
    */
-  close({ stopServices = false }: { readonly stopServices?: boolean } = {}): Promise<void> {
+  close({ stopServices = false }: { readonly stopServices?: StopServices } = {}): Promise<void> {
     this.#closed ??= this.#close(stopServices)
     return this.#closed
   }
@@ -293,13 +296,14 @@ export class Directory implements Services, AsyncDisposable {
     return { version: 1, services: Object.fromEntries(records) }
   }
 
-  async #close(stopServices: boolean): Promise<void> {
+  async #close(stopServices: StopServices): Promise<void> {
     const { log, store, processes } = this.#context
+    const stops = typeof stopServices === 'function' ? stopServices : () => stopServices
     const services = [...this.#services.values(), ...this.#retiring.values()]
     this.#stopReconnect()
     for (const service of services) service.close(closing())
     const ended = await Promise.allSettled(
-      services.map((service) => (stopServices ? service.stop(true) : service.settled())),
+      services.map((service) => (stops(service.config) ? service.stop(true) : service.settled())),
     )
     for (const result of ended)
       if (result.status === 'rejected') log.error('not all is stopped', errorFields(result.reason))
