@@ -10,14 +10,14 @@ export class StateLock {
   #held = true
 
   /**
-   * Makes the file's folder where it is missing.
+   * Makes the file's folder where it is missing, not those above.
    * @throws ConduitError EADDRINUSE, SYSTEM
    */
   static acquire(stateFile: string): StateLock {
     const path = `${stateFile}.lock`
     let fd: number
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      makeFolder(dirname(path))
       fd = openSync(path, 'a', 0o600)
     } catch (cause) {
       const { code: errno, syscall, message } = cause as NodeJS.ErrnoException
@@ -45,5 +45,14 @@ export class StateLock {
   release(): void {
     if (this.#held) closeSync(this.#fd)
     this.#held = false
+  }
+}
+
+/** One level: above it somebody else decides what is there. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
