@@ -9,6 +9,7 @@ import { expect } from 'chai'
 import { openEnvironment } from '../../src/open.js'
 import { queryDns } from '../../src/resolver/dns-client.js'
 import { eventually } from '../support/eventually.js'
+import { rejectionOf } from '../support/expect-rejection.js'
 import { type JitsudProcess, JitsudWorld, parts, runs } from '../support/jitsud-process.js'
 import { commandLines, HYPERVISOR_ENTRY } from '../support/local-world.js'
 import { NotifySocket } from '../support/notify-socket.js'
@@ -50,6 +51,17 @@ describe('jitsud', () => {
     const answers = await Promise.all(Array.from({ length: 100 }, () => ask(jitsud)))
     expect(answers.every(({ rcode }) => rcode === 'NOERROR')).to.equal(true)
     expect(world.starts('www')).to.have.length(1)
+  })
+
+  it('starts it for who connects to its name, without any DNS', async () => {
+    const jitsud = await world.start({ services: [world.conduitService('www')] })
+    expect(await says('www')).to.equal(`process ${world.starts('www')[0]}\n`)
+    expect(jitsud.serving).to.not.have.property('dns')
+  })
+
+  it('is done without where a name is nobody’s', async () => {
+    await world.start({ services: [world.conduitService('www')] })
+    expect(await rejectionOf(says('mail'))).to.include({ code: 'ENOENT' })
   })
 
   it('hands over who connects to an address that it holds', async () => {
