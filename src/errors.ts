@@ -88,6 +88,8 @@ export const ERROR_CODES = {
   ENOTFOUND: 'DNS does not know the name',
   /** A DNS server failed, refused or did not answer. */
   RESOLVER: 'the name could not be resolved',
+  /** A certificate that is not trusted or names somebody else, or no TLS at the other end: errno has node's code for it. */
+  TLS_HANDSHAKE: 'TLS could not be agreed on',
   /** What has no code of its own. */
   SYSTEM: 'a system call failed: see errno and syscall',
 } as const

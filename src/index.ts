@@ -2,9 +2,30 @@
 export type { ConduitMode } from '../protocol/conduit-entry.js'
 export type { ConduitLayout } from '../protocol/conduit-flat.js'
 export type { FlowEntry } from '../protocol/conduit-flow.js'
+export type {
+  Endpoint,
+  TcpEndpoint,
+  TlsEndpoint,
+  UnixEndpoint,
+  UnknownEndpoint,
+  VchanDirectEndpoint,
+  VchanNameEndpoint,
+} from '../protocol/endpoint.js'
+export type { EndpointForm } from '../protocol/endpoint-text.js'
+export type { Service } from '../protocol/service-names.js'
 export type { Branded, Domid, EvtchnPort, Gref } from '../protocol/xen.js'
 export { domid } from '../protocol/xen.js'
 export type { XenstoreAccess } from '../protocol/xenstore-permissions.js'
+export type { HostAddress, SocketAddress, TlsAddress, UriAddress, XenAddress } from './adapters/address-types.js'
+export type { CreatedSocket, EndpointConnectionOptions } from './adapters/create-connection.js'
+export { DeferredSocket } from './adapters/deferred-socket.js'
+export type { EndpointConnectOptions, EndpointSocket, EndpointTlsOptions } from './adapters/endpoint-options.js'
+export type {
+  EndpointAgentOptions,
+  UndiciConnectCallback,
+  UndiciConnectOptions,
+  UndiciConnector,
+} from './adapters/http-agent.js'
 export { adoptConnections } from './adopt/adopt-connections.js'
 export type { AdoptOptions, AdoptTarget } from './adopt/adopt-options.js'
 export type { AdoptedConnections } from './adopt/adopted-connections.js'
@@ -28,6 +49,21 @@ export type {
 export type { ConnectTrace } from './conduit/trace.js'
 export { ConduitError, type ConduitErrorCode, type ConduitErrorDetails, ERROR_CODES, isConduitError } from './errors.js'
 export { connect, createConnection, createServer, type EnvironmentOptions, openEnvironment } from './open.js'
+export { formatEndpoint, parseEndpoint } from './open-endpoint.js'
+export { ConduitAgent, type ConduitConnectorOptions, ConduitHttpsAgent, conduitConnector } from './open-http.js'
+export {
+  createResolver,
+  lookup,
+  type ResolveEndpointOptions,
+  type ResolverSetup,
+  resolveEndpoint,
+} from './open-resolver.js'
+export type { AddressFamily } from './resolver/host-addresses.js'
+export type { LookupFunction } from './resolver/lookup.js'
+export type { ResolutionStep, ResolutionStepKind } from './resolver/resolution-steps.js'
+export type { Resolver } from './resolver/resolver.js'
+export type { AddressesOptions, Resolution, ResolveOptions, ResolverOptions } from './resolver/resolver-options.js'
+export type { ResolverRule, RuleQuery } from './resolver/rule.js'
 export type { Backend, SubstrateOptions } from './substrate/select.js'
 export type { ChannelState, VchanChannel } from './vchan/channel.js'
 export type { ChannelCounters } from './vchan/channel-counters.js'

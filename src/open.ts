@@ -1,5 +1,25 @@
 // The composition root of the SDK: connect() and createServer() over one environment a thread, opened by the first use
-// and gone some time after the last, and environments of one's own.
+// and gone some time after the last, and environments of one's own. What is no conduit needs no environment.
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { formatAddress } from '../protocol/conduit-address.js'
+import {
+  type Endpoint,
+  parseEndpointJson,
+  type TlsEndpoint,
+  type VchanDirectEndpoint,
+  type VchanNameEndpoint,
+} from '../protocol/endpoint.js'
+import type { HostAddress, SocketAddress, TlsAddress, UriAddress, XenAddress } from './adapters/address-types.js'
+import { type ConnectWays, connectTarget } from './adapters/connect-target.js'
+import {
+  type CreatedSocket,
+  createTargetConnection,
+  type EndpointConnectionOptions,
+} from './adapters/create-connection.js'
+import type { DeferredSocket } from './adapters/deferred-socket.js'
+import type { EndpointConnectOptions, EndpointSocket } from './adapters/endpoint-options.js'
+import { addressOfEndpoint } from './adapters/open-endpoint.js'
 import { systemClock } from './conduit/clock.js'
 import { Conduit, type ConduitOptions } from './conduit/conduit.js'
 import {
@@ -21,6 +41,9 @@ import type {
 } from './conduit/server-options.js'
 import { SharedConduit } from './conduit/shared-conduit.js'
 import { ConduitError } from './errors.js'
+import { formatEndpoint } from './open-endpoint.js'
+import { sharedResolver } from './open-resolver.js'
+import { parseTarget, type Target } from './resolver/target.js'
 import { openSubstrate, type SubstrateOptions } from './substrate/select.js'
 import type { Substrate } from './substrate/substrate.js'
 import type { ConduitMessageSocket } from './vchan/message-socket.js'
@@ -64,24 +87,55 @@ export async function openEnvironment(options: EnvironmentOptions = {}): Promise
 }
 
 /**
- * A socket to whoever holds a name. Addresses: `NAME`, `NAME:PORT`, `vchan://NAME`, `vchan://NAME/PORT`, and
- * `vchan://DOMID/PORT` for libxenvchan's own rendezvous.
+ * A socket to whatever an address leads to. A bare name, `NAME:PORT`, `vchan://NAME[/PORT]`, `vchan://DOMID/PORT` and names below `.xen`
+ * are conduits; `tcp://HOST:PORT` and `unix:///PATH` sockets of the system; `tls://HOST:PORT`, `https://HOST/` and the like TLS over
+ * either. `http://HOST/`, other services and `HOST:PORT` (a host has a dot in it) may be a conduit or TCP: rules and DNS decide, see
+ * {@link resolveEndpoint}. An endpoint, as a value, is connected to as it is.
+ *
+ * The type tells which socket comes as far as the text is known to the compiler; a mere `string` is taken for a conduit's address. Where
+ * it comes from outside and may be a URI, say what is expected: `connect(text as UriAddress)` gives the union.
  * @throws TypeError, RangeError for wrong options; ConduitError CONDUIT_NAME, EINVAL, ENOENT when nobody holds the name,
- * ECONNREFUSED when its holder takes no connections there, ETIMEDOUT, ECONNRESET, CONDUIT_MODE, SUBSTRATE_UNAVAILABLE, …;
- * the signal's reason.
+ * ECONNREFUSED when its holder takes no connections there, ETIMEDOUT, ECONNRESET, CONDUIT_MODE, SUBSTRATE_UNAVAILABLE, ENOTFOUND,
+ * RESOLVER, TLS_HANDSHAKE, …; the signal's reason.
  *
  * @example
  * const socket = await connect('echo', { signal })
  * socket.end('hello')
  * for await (const chunk of socket) process.stdout.write(chunk)
+ *
+ * @example
+ * const socket = await connect('https://www.example.org/', { tls: { ALPNProtocols: ['h2', 'http/1.1'] } })
  */
 export function connect(address: string, options: MessageConnectOptions): Promise<ConduitMessageSocket>
+export function connect(
+  address: `vchan://${string}` | VchanNameEndpoint | VchanDirectEndpoint,
+  options?: StreamConnectOptions,
+): Promise<ConduitSocket>
+export function connect(address: TlsAddress, options?: EndpointConnectOptions): Promise<TLSSocket>
+export function connect(address: SocketAddress, options?: EndpointConnectOptions): Promise<Socket>
+export function connect(address: UriAddress | Endpoint, options?: EndpointConnectOptions): Promise<EndpointSocket>
+export function connect(address: XenAddress, options?: EndpointConnectOptions): Promise<ConduitSocket>
+export function connect(address: HostAddress, options?: EndpointConnectOptions): Promise<EndpointSocket>
 export function connect(address: string, options?: StreamConnectOptions): Promise<ConduitSocket>
 export function connect(address: string, options?: ConnectOptions): Promise<ConduitSocket | ConduitMessageSocket>
 export async function connect(
-  address: string,
-  options: ConnectOptions = {},
-): Promise<ConduitSocket | ConduitMessageSocket> {
+  address: string | Endpoint,
+  options: ConnectOptions | EndpointConnectOptions = {},
+): Promise<EndpointSocket | ConduitMessageSocket> {
+  const target = targetOf(address)
+  const conduit = 'endpoint' in target ? addressOfEndpoint(target.endpoint) : undefined
+  if (conduit !== undefined) return connectConduit(formatAddress(conduit), options as ConnectOptions)
+  return connectTarget(address, options as EndpointConnectOptions, ways)
+}
+
+const ways: ConnectWays = {
+  dial: (address, options) => connectConduit(address, options) as Promise<ConduitSocket>,
+  resolver: sharedResolver,
+  clock: systemClock,
+}
+
+/** Over the shared environment. */
+async function connectConduit(address: string, options: ConnectOptions): Promise<ConduitSocket | ConduitMessageSocket> {
   addressOf(address)
   checkConnectOptions(options)
   options.signal?.throwIfAborted()
@@ -117,11 +171,48 @@ export async function connect(
 }
 
 /**
- * As net.createConnection: a socket at once, which emits `connect`, or `error` for what {@link connect} rejects with.
- * For callers such as http.Agent that cannot wait.
+ * As net.createConnection: a socket at once, which emits `connect` (with TLS `secureConnect`), or `error` for what {@link connect}
+ * rejects with; a net.Socket's own errors are node's. For callers such as http.Agent that cannot wait. What an address leads to is found
+ * while the socket is there already: where that may be a conduit or TCP it is a {@link DeferredSocket}.
+ * @throws TypeError, RangeError; ConduitError CONDUIT_NAME, EINVAL at once
  */
-export function createConnection(options: string | ConnectionOptions, onConnect?: () => void): ConduitSocket {
-  return createConnectionIn(() => shared.acquire(), options, onConnect)
+export function createConnection(
+  options: Exclude<TlsAddress, TlsEndpoint> | EndpointConnectionOptions<TlsAddress>,
+  onConnect?: () => void,
+): TLSSocket
+export function createConnection(
+  options: `tcp://${string}` | `unix://${string}` | EndpointConnectionOptions<SocketAddress>,
+  onConnect?: () => void,
+): Socket
+export function createConnection(
+  options: `http://${string}` | EndpointConnectionOptions<`http://${string}`>,
+  onConnect?: () => void,
+): DeferredSocket | ConduitSocket
+export function createConnection(options: string | ConnectionOptions, onConnect?: () => void): ConduitSocket
+export function createConnection(
+  given: string | ConnectionOptions | EndpointConnectionOptions<string | Endpoint>,
+  onConnect?: () => void,
+): ConduitSocket | CreatedSocket {
+  const { address, ...options }: EndpointConnectionOptions<string | Endpoint> =
+    typeof given === 'string' ? { address: given } : given
+  const target = targetOf(address)
+  const text = typeof address === 'string' ? address : formatEndpoint(address)
+  const known = (options.resolver ?? sharedResolver()).known(text, target)
+  const conduit = known && addressOfEndpoint(known)
+  if (conduit !== undefined) {
+    return createConnectionIn(() => shared.acquire(), { ...options, address: formatAddress(conduit) }, onConnect)
+  }
+  const socket = createTargetConnection(target, { text, options, ways })
+  if (onConnect !== undefined) socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', onConnect)
+  return socket
+}
+
+/** @throws TypeError when it is neither; ConduitError CONDUIT_NAME, EINVAL */
+function targetOf(address: unknown): Target {
+  if (typeof address !== 'object' || address === null) return parseTarget(address)
+  const endpoint = parseEndpointJson(address)
+  if (!('problem' in endpoint)) return { endpoint }
+  throw new ConduitError('EINVAL', endpoint.problem, { hint: endpoint.hint })
 }
 
 /**

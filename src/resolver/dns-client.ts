@@ -38,11 +38,11 @@ export interface DnsQueryOptions {
   readonly servers: readonly string[]
   readonly name: string
   readonly type: DnsType
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** For all servers together, 10,000 by default: a directory answers once it has booted the service. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** For tests. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 /** As glibc's resolver, which repeats and then gives up on a server, but no sooner: a directory may be booting. */

@@ -52,12 +52,14 @@ export function exchangeOverUdp(exchange: UdpExchange): Promise<Buffer | 'use-tc
       else if (++forgeries === FORGERIES_MAX) finish(() => resolve('use-tcp'))
     })
     const send = () => socket.send(query, (error) => error && fail(error))
-    // Connected: the kernel lets in what comes from there alone, and reports a port where nobody listens.
-    socket.connect(server.port, server.address, () => {
+    // A callback of connect() would get its error as well, in place of the listener above.
+    socket.on('connect', () => {
       if (done) return
       send()
       repeat?.start(send)
     })
+    // Connected: the kernel lets in what comes from there alone, and reports a port where nobody listens.
+    socket.connect(server.port, server.address)
   })
 }
 

@@ -16,6 +16,8 @@ interface Grants {
 export interface FakePort {
   readonly peer: number
   masked: boolean
+  /** The descriptor that it is counted to. */
+  readonly fd: number
 }
 
 const errno = (code: string, syscall: string): Error =>
@@ -35,6 +37,12 @@ export class FakeXen {
   readonly written: Buffer[] = []
   onWritten: () => void = () => undefined
   overflowed = false
+  /** What would have been an oops in the kernel. */
+  readonly oopses: string[] = []
+  /** Descriptors that are kept open and are nobody's. */
+  readonly abandoned: string[] = []
+  /** Ports from before a restore, by their descriptor. */
+  readonly #stale = new Map<number, Set<number>>()
   #faults: { readonly call: string; readonly code: string; nth: number }[] = []
   readonly #fds = new Map<number, string>()
   readonly #records = new Set<Grants>()
@@ -80,6 +88,12 @@ export class FakeXen {
     // As libuv at POLLERR: polling stops, and the callback hears of a bad descriptor.
     watcher.started = false
     watcher.wake(NativeWake.EVENT, PollEvent.DISCONNECT)
+  }
+
+  /** The domain was saved and restored: the kernel has lost its ports, and its descriptors have not. */
+  restore(): void {
+    for (const [port, { fd }] of this.ports) this.#stale.set(fd, (this.#stale.get(fd) ?? new Set()).add(port))
+    this.ports.clear()
   }
 
   watcher(path: string): FakeWatcher {
@@ -134,9 +148,9 @@ export class FakeXen {
     }
   }
 
-  #bind(peer: number): number {
+  #bind(fd: number, peer: number): number {
     const port = this.#next++
-    this.ports.set(port, { peer, masked: false })
+    this.ports.set(port, { peer, masked: false, fd })
     return port
   }
 
@@ -198,7 +212,12 @@ export class FakeXen {
         this.#fds.set(fd, path)
         return fd
       },
+      releaseFd: (fd) => {
+        this.abandoned.push(this.#fds.get(fd)!)
+        this.#fds.delete(fd)
+      },
       closeFd: (fd) => {
+        if (this.#stale.has(fd)) this.oopses.push('close')
         this.#fds.delete(fd)
         for (const record of this.#records) if (record.fd === fd) this.#release(record)
         if (!this.#fds.has(fd) && ![...this.#fds.values()].includes('/dev/xen/evtchn')) this.ports.clear()
@@ -227,16 +246,17 @@ export class FakeXen {
         this.#call('setUnmapNotify')
         this.notifications.push({ index: index - this.#find(fd, index).index, port })
       },
-      evtchnListen: (_fd, peer) => {
+      evtchnListen: (fd, peer) => {
         this.#call('evtchnListen')
-        return this.#bind(peer)
+        return this.#bind(fd, peer)
       },
-      evtchnBind: (_fd, peer) => {
+      evtchnBind: (fd, peer) => {
         this.#call('evtchnBind')
-        return this.#bind(peer)
+        return this.#bind(fd, peer)
       },
-      evtchnUnbind: (_fd, port) => {
+      evtchnUnbind: (fd, port) => {
         this.#call('evtchnUnbind')
+        if (this.#stale.get(fd)?.has(port)) this.oopses.push('unbind')
         if (!this.ports.delete(port)) throw errno('ENOTCONN', 'ioctl(EVTCHN_UNBIND)')
       },
       evtchnNotify: (_fd, port) => void this.kicked.push(port),

@@ -1,5 +1,5 @@
 // Held addresses for tests, with what they log, and everything closed afterwards.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -24,7 +24,7 @@ export class HoldWorld {
   readonly log: LogLine[] = []
   readonly #held: HeldAddress[] = []
   readonly #clients: HeldClient[] = []
-  readonly #before = sockets()
+  readonly #before = tcpSockets()
   readonly #processes: AdoptingService[] = []
   #takers: Takers | undefined
 
@@ -100,11 +100,15 @@ export class HoldWorld {
     await Promise.all(this.#processes.map((started) => started.kill()))
     this.#takers?.close()
     rmSync(this.directory, { recursive: true })
-    await eventually(() => sockets() <= this.#before)
+    await eventually(() => tcpSockets() <= this.#before)
     await eventually(() => this.service.uses === 0)
     for (const held of this.#held) expect(held.counters).to.include({ waiting: 0, relayed: 0 })
   }
 }
 
-const sockets = (): number =>
-  [...openFiles(process.pid).values()].filter((target) => target.startsWith('socket:')).length
+/** TCP sockets that this process has open. */
+function tcpSockets(): number {
+  const lines = ['tcp', 'tcp6'].flatMap((file) => readFileSync(`/proc/self/net/${file}`, 'utf8').split('\n').slice(1))
+  const inodes = new Set(lines.map((line) => `socket:[${line.trim().split(/ +/)[9]}]`))
+  return [...openFiles(process.pid).values()].filter((target) => inodes.has(target)).length
+}

@@ -147,6 +147,12 @@ describe('the DNS client', () => {
     expect(error).to.include({ errno: 'ECONNREFUSED', endpoint: `127.0.0.1:${port}` })
   })
 
+  it('is told at once when there is no way there', async () => {
+    const servers = ['255.255.255.255:53']
+    const error = await expectCode(queryDns({ servers, name, type: 'A', clock: new ManualClock() }), 'RESOLVER')
+    expect(error).to.include({ errno: 'EACCES', syscall: 'connect' })
+  })
+
   it('rejects with RESOLVER when every server failed, and says with what', async () => {
     const server = await serve((asked) => asked.answer({ flags: DNS_RCODE.REFUSED }))
     const error = await expectCode(queryDns({ servers: [server.address], name, type: 'A' }), 'RESOLVER')

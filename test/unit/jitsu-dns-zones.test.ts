@@ -133,6 +133,19 @@ describe('the names of the DNS server', () => {
     })
   }
 
+  it('names of every length do not exist, with the same SOA, also those whose labels are in it', async () => {
+    const [soa] = (await ask('example.org', 'SOA')).answers
+    const long = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63)]
+    const names = Array.from({ length: 241 }, (_, i) =>
+      [...long.slice(0, i >> 6), 'x'.repeat(i & 63)].filter((label) => label !== '').join('.'),
+    )
+    for (const front of [...names.slice(1), 'x.ns', 'hostmaster', 'x.hostmaster', 'ns.ns', 'a.b.c.d.e.f']) {
+      const { authorities, flags, questions } = await ask(`${front}.example.org`, 'A')
+      expect([flags & 15, questions[0]?.name]).to.deep.equal([3, `${front}.example.org`])
+      expect(authorities).to.deep.equal([soa])
+    }
+  })
+
   for (const name of ['example.com', 'org', '.', 'notexample.org', 'other.test', 'test', 'arpa']) {
     it(`${name} is in none of its zones: REFUSED`, async () => {
       const message = await ask(name, 'A')

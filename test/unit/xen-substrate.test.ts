@@ -316,6 +316,7 @@ describe('the xen substrate', () => {
       const mapping = await substrate.map(PEER, [gref(9)], { access: 'rw' })
       const channel = await VchanChannel.serve(substrate, PEER, RINGS)
       const waiting = channel.connected()
+      xen.restore()
       await dom0.write('/local/domain/3/domid', '12')
       await expectCode(waiting, 'ECONNRESET')
       expect([share.closed, mapping.closed, channel.state, substrate.domid]).to.deep.equal([true, true, 'closed', 12])
@@ -323,6 +324,30 @@ describe('the xen substrate', () => {
       const again = await VchanChannel.serve(substrate, PEER, RINGS)
       expect(xen.granted).to.equal(33)
       await again.close()
+    })
+
+    it('once it is another one, the ports from before are not touched, nor is their descriptor closed', async () => {
+      const channel = await VchanChannel.serve(substrate, PEER, RINGS)
+      const early = await substrate.listen(PEER)
+      const waiting = channel.connected()
+      xen.restore()
+      await dom0.write('/local/domain/3/domid', '12')
+      await expectCode(waiting, 'ECONNRESET')
+      await channel.close()
+      await early.close()
+      early.notify()
+      const after = await substrate.listen(PEER)
+      await after.close()
+      await substrate.close()
+      expect([xen.oopses, xen.abandoned, xen.leftovers()]).to.deep.equal([[], ['/dev/xen/evtchn'], []])
+    })
+
+    it('once it is another one, a descriptor without ports is closed', async () => {
+      await (await substrate.listen(PEER)).close()
+      xen.restore()
+      await dom0.write('/local/domain/3/domid', '12')
+      await eventually(() => substrate.domid === 12)
+      expect([xen.abandoned, xen.leftovers()]).to.deep.equal([[], []])
     })
 
     it('once it is another one, clients of the store begin anew; while it has no number nothing happens', async () => {

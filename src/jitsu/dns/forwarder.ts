@@ -75,6 +75,7 @@ export class Forwarder {
     const key = keyOf(query)
     const known = this.#inFlight.get(key)
     if (known !== undefined) return known
+    if (this.#closing.signal.aborted) return Promise.resolve(failure('the server is closed'))
     if (this.#inFlight.size >= IN_FLIGHT_MAX) return Promise.resolve(failure('too many queries are being passed on'))
     this.#options.counters.forwarded++
     const asking = this.#ask(query, key).finally(() => this.#inFlight.delete(key))

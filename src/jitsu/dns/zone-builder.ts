@@ -7,7 +7,8 @@ import { reverseName } from '../../../protocol/ip-address.js'
 import { ConduitError } from '../../errors.js'
 import type { Service } from '../summon.js'
 import { apexes } from './apexes.js'
-import { type Zone, ZoneNode, Zones } from './zones.js'
+import { Zone } from './zone.js'
+import { ZoneNode, Zones } from './zones.js'
 
 export interface ZoneOptions {
   /** Seconds, for every record. */
@@ -67,8 +68,7 @@ class ZoneBuilder {
     const times = { serial, refresh: ttl, retry: ttl, expire: 2 * ttl, minimum: Math.min(ttl, NEGATIVE_TTL_MAX) }
     // RFC 2142 7 for the mailbox.
     const soa = { name: apex, type: 'SOA', ttl, primary, mailbox: mailboxOf(apex), ...times } as const
-    const zone = { apex, soa }
-    this.#zones.set(nameKey(apex)!, zone)
+    this.#zones.set(nameKey(apex)!, new Zone(soa))
     this.#add(undefined, soa)
     this.#add(undefined, { name: apex, type: 'NS', ttl, target: primary })
   }

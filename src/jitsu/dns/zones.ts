@@ -1,23 +1,9 @@
 // What the directory knows, as names with records: which names there are, of which zone, and whose service. Looks up, and builds an
 // answer's bytes when it is asked for the first time; zone-builder.ts says what is in it.
-import {
-  DNS_CLASS_IN,
-  DNS_META_TYPE,
-  DNS_RCODE,
-  DNS_TYPE,
-  type DnsRecord,
-  parentKey,
-  readName,
-  recordCode,
-  type SoaRecord,
-} from '../../../protocol/dns.js'
+import { DNS_CLASS_IN, DNS_META_TYPE, DNS_RCODE, type DnsRecord, parentKey, recordCode } from '../../../protocol/dns.js'
 import type { Service } from '../summon.js'
 import { type Answer, encodeAnswer } from './answer.js'
-
-export interface Zone {
-  readonly apex: string
-  readonly soa: SoaRecord
-}
+import type { Zone } from './zone.js'
 
 /** A name that exists: with records, or because names below it have some. */
 export class ZoneNode {
@@ -46,7 +32,7 @@ export class ZoneNode {
     const records =
       type === DNS_META_TYPE.ANY ? this.#any() : this.#records.filter((record) => recordCode(record) === type)
     if (records.length === 0) {
-      this.#nodata ??= negativeAnswer(this.name, this.zone, DNS_RCODE.NOERROR)
+      this.#nodata ??= this.zone.denial(this.name, DNS_RCODE.NOERROR)
       return this.#nodata
     }
     const answer = encodeAnswer({ name: this.name, type, class: DNS_CLASS_IN }, DNS_RCODE.NOERROR, records, [])
@@ -70,12 +56,6 @@ export class ZoneNode {
   }
 }
 
-/** With the zone's SOA, whose TTL says how long it may be believed (RFC 2308 3). */
-function negativeAnswer(name: string, { soa }: Zone, rcode: number): Answer {
-  const authority = { ...soa, ttl: Math.min(soa.ttl, soa.minimum) }
-  return encodeAnswer({ name, type: DNS_TYPE.SOA, class: DNS_CLASS_IN }, rcode, [], [authority])
-}
-
 /** The names by key. */
 export class Zones {
   readonly #nodes: ReadonlyMap<string, ZoneNode>
@@ -92,11 +72,8 @@ export class Zones {
   nonexistence(key: string): Answer | undefined {
     for (let above = parentKey(key); above !== undefined; above = parentKey(above)) {
       const node = this.#nodes.get(above)
-      if (node !== undefined) return negativeAnswer(textOf(key), node.zone, DNS_RCODE.NXDOMAIN)
+      if (node !== undefined) return node.zone.nonexistence(key)
     }
     return undefined
   }
 }
-
-/** In lower case: the names of the answer point to the question, where the client's spelling is. */
-const textOf = (key: string): string => readName(Buffer.from(key, 'latin1'), 0)!.name

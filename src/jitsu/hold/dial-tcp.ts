@@ -11,6 +11,8 @@ import { ConduitError } from '../../errors.js'
  */
 const FIRST_ATTEMPT_MS = 250
 const LONGEST_ATTEMPT_MS = 4000
+/** A guest that was destroyed says nothing any more: when it is asked. */
+const KEEP_ALIVE_MS = 60_000
 
 /** @throws Error of node:net; ConduitError ETIMEDOUT after this attempt's time; the signal's reason */
 export async function dialTcp(
@@ -25,7 +27,7 @@ export async function dialTcp(
     await new Promise<void>((resolve, reject) => {
       limit.signal.addEventListener('abort', () => reject(limit.signal.reason), { once: true })
       socket.once('error', reject)
-      socket.connect({ ...address, noDelay: true }, resolve)
+      socket.connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, resolve)
     })
     return socket
   } catch (error) {

@@ -57,9 +57,15 @@ export class Devices {
     this.reopen()
   }
 
-  /** Begin anew: who needs a device from now on gets another descriptor. */
-  reopen(): void {
-    for (const fd of this.#open.values()) this.native.closeFd(fd)
+  /**
+   * Begin anew: who needs a device from now on gets another descriptor. One that is to be kept open `forEver` is
+   * nobody's from here on.
+   */
+  reopen(forEver?: XenDevice): void {
+    for (const [device, fd] of this.#open) {
+      if (device === forEver) this.native.releaseFd(fd)
+      else this.native.closeFd(fd)
+    }
     this.#open.clear()
   }
 }

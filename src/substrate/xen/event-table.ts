@@ -36,10 +36,22 @@ export class EventTable {
     return this.#add((fd) => this.#devices.native.evtchnBind(fd, peer, remotePort), peer, tried)
   }
 
-  /** The hypervisor knows none of the ports any more: their owners are told, and the next port begins anew. */
-  lose(): void {
-    for (const port of [...this.#ports.values()]) this.#try(() => port.wake('lost'))
+  /**
+   * The hypervisor knows none of the ports any more: their owners are told, and the next port begins anew. Returns whether the
+   * kernel still counts some of them to the descriptor, which may then not be closed.
+   */
+  lose(): boolean {
+    const lost = [...this.#ports.values()]
+    // Order matters: forgotten first, since a port that the table knows is unbound when it closes (BUG_ON(irq < 0) in
+    // evtchn_unbind_from_user(), linux, drivers/xen/evtchn.c), and its number may be another port's by then.
+    this.#ports.clear()
+    this.#spinning = undefined
+    for (const port of lost) {
+      this.#try(() => port.wake('lost'))
+      void port.close()
+    }
     this.close()
+    return lost.length > 0
   }
 
   close(): void {
@@ -67,12 +79,13 @@ export class EventTable {
 
   /** For a port that closes. */
   remove(port: XenEventPort): void {
+    if (this.#ports.get(port.port) !== port) return
     this.#ports.delete(port.port)
     if (this.#spinning === port) this.#spinning = undefined
     try {
       this.#devices.native.evtchnUnbind(this.#devices.fd('evtchn'), port.port)
     } catch {
-      // The kernel has taken the port away: after a restore, or with the devices closed.
+      // The devices were closed, and the port with them.
     }
   }
 

@@ -138,8 +138,10 @@ export class XenSubstrate implements Substrate {
   #onRestored(): void {
     // Order matters: pages first, since a foreign page can no longer be touched; then their owners hear of it.
     this.#giveBack()
-    this.#ports.lose()
-    this.#devices.reopen()
+    // Linux resumes without the ports of user space and counts them to their descriptor all the same: to unbind one, or to close
+    // that descriptor, is an oops in the kernel, and the process hangs in it. So it stays open, unused.
+    const stale = this.#ports.lose()
+    this.#devices.reopen(stale ? 'evtchn' : undefined)
     // The store's clients connect again, and with that register their names and watches under the new number.
     for (const transport of this.#transports) transport.close()
   }

@@ -1,0 +1,22 @@
+// A certificate of the tests' own, for localhost, www.xen, www.example.org and 127.0.0.1, and its key: valid from 2020 to 2120, trusted by
+// nobody who is not told to, and of no use for anything else.
+
+export const TEST_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgrIJc4TFZmmLXgs7Y
+Wi9Bj/6Tx9aj5f036qgb1U+JoBehRANCAATulXegHNKwMFcb4mwqW5uQrsxUvb+L
+cnFq3s2CZlG78QNuRSsS7GSG8d361fj5qmjLW+ZK5JZnJ/ky8DWPzi/u
+-----END PRIVATE KEY-----
+`
+
+export const TEST_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBiDCCAS2gAwIBAgIBATAKBggqhkjOPQQDAjAXMRUwEwYDVQQDDAxjb25kdWl0
+IHRlc3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBcxFTATBgNV
+BAMMDGNvbmR1aXQgdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABO6Vd6Ac
+0rAwVxvibCpbm5CuzFS9v4tycWrezYJmUbvxA25FKxLsZIbx3frV+PmqaMtb5krk
+lmcn+TLwNY/OL+6jaDBmMDQGA1UdEQQtMCuCCWxvY2FsaG9zdIIHd3d3LnhlboIP
+d3d3LmV4YW1wbGUub3JnhwR/AAABMA8GA1UdEwEB/wQFMAMBAf8wHQYDVR0OBBYE
+FPgM12d/FdaYjxgwaZ69x1uTfMF4MAoGCCqGSM49BAMCA0kAMEYCIQD3ykJvSeBs
+wEJ7J143CEgMl7iBhDgMgXRL1XB4rt1kPQIhAPkoyDZmjWHDhESW7LEtqmJMqFyQ
+0oxb61WdYTHkmI47
+-----END CERTIFICATE-----
+`
