@@ -14,7 +14,7 @@ export interface Phase {
 const LABELS: Record<TimelineStep, string> = {
   query: 'asked',
   launch: 'launched',
-  built: 'domain built',
+  built: 'built',
   unpaused: 'unpaused',
   alive: 'first sign of life',
   ready: 'ready',
