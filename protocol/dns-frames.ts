@@ -20,11 +20,6 @@ export class DnsFrames {
   #chunks: Buffer[] = []
   #bytes = 0
 
-  /** Bytes that were pushed and are in no message that was shifted. */
-  get bytes(): number {
-    return this.#bytes
-  }
-
   push(chunk: Buffer): void {
     if (chunk.length === 0) return
     this.#chunks.push(chunk)

@@ -1,7 +1,8 @@
 // Whole messages (RFC 1035 4, RFC 6891 6): header, questions, records, the OPT. Whatever comes in is a value or a problem, and
 // nothing throws; what goes out is the program's own.
 import { readName, skipName } from './dns-name.js'
-import { type DnsRecord, readRecord, spanRecord, writeRecord } from './dns-records.js'
+import { writeRecord } from './dns-record-writer.js'
+import { type DnsRecord, readRecord, spanRecord } from './dns-records.js'
 import { DNS_FLAG, DNS_HEADER_BYTES, DNS_META_TYPE, EDNS_DO } from './dns-types.js'
 import { DnsWriter } from './dns-writer.js'
 

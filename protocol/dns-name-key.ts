@@ -20,10 +20,18 @@ export function readNameKey(message: Buffer, at: number): { readonly key: string
   return end - at > NAME_BYTES_MAX ? undefined : { key: lower(message.toString('latin1', at, end)), end }
 }
 
+/** Most names: nothing to unescape, no label too long. A directory of a thousand services makes tens of thousands of keys. */
+const PLAIN = /^[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*$/
+
+const wireLabel = (label: string): string => String.fromCharCode(label.length) + label
+
 /** The key of a name in text, or undefined when it is none. */
 export function nameKey(text: string): string | undefined {
+  if (PLAIN.test(text) && text.length + 2 <= NAME_BYTES_MAX) {
+    return text.toLowerCase().split('.').map(wireLabel).join('') + ROOT_KEY
+  }
   const labels = nameLabels(text)
-  return labels && lower(`${labels.map((label) => String.fromCharCode(label.length, ...label)).join('')}${ROOT_KEY}`)
+  return labels && lower(labels.map((label) => wireLabel(String.fromCharCode(...label))).join('') + ROOT_KEY)
 }
 
 /** The name without its first label, or undefined for the root. */

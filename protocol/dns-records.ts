@@ -1,10 +1,10 @@
-// Resource records, both ways: owner, type, class, TTL and the data of each type that Conduit uses. Others keep their bytes.
+// Resource records: owner, type, class, TTL and the data of each type that Conduit uses, and how they are read. Others keep their bytes.
 import { type NameRead, readName } from './dns-name.js'
-import { readSvcb, type SvcbData, writeSvcb } from './dns-svcb.js'
+import { readSvcb, type SvcbData } from './dns-svcb.js'
 import { DNS_CLASS_IN, DNS_TYPE, type DnsType, dnsTypeName } from './dns-types.js'
-import type { DnsWriter } from './dns-writer.js'
-import { formatIpv6, ipBytes } from './ip-address.js'
+import { formatIpv6 } from './ip-address.js'
 
+/** What every record has. */
 interface Owned {
   /** Text with RFC 1035 5.1's escapes, case kept, without the last dot; the root is `.`. */
   readonly name: string
@@ -12,22 +12,26 @@ interface Owned {
   readonly ttl: number
 }
 
+/** RFC 1035 3.4.1, RFC 3596 2.2 */
 export interface AddressRecord extends Owned {
   readonly type: 'A' | 'AAAA'
   readonly address: string
 }
 
+/** Of another name. */
 export interface NameRecord extends Owned {
   readonly type: 'CNAME' | 'PTR' | 'NS'
   readonly target: string
 }
 
+/** RFC 1035 3.3.14 */
 export interface TextRecord extends Owned {
   readonly type: 'TXT'
   /** At most 255 bytes each. */
   readonly texts: readonly Buffer[]
 }
 
+/** RFC 2782 */
 export interface SrvRecord extends Owned {
   readonly type: 'SRV'
   readonly priority: number
@@ -36,10 +40,12 @@ export interface SrvRecord extends Owned {
   readonly target: string
 }
 
+/** RFC 9460 */
 export interface SvcbRecord extends Owned, SvcbData {
   readonly type: 'SVCB' | 'HTTPS'
 }
 
+/** RFC 1035 3.3.13 */
 export interface SoaRecord extends Owned {
   readonly type: 'SOA'
   readonly primary: string
@@ -62,6 +68,7 @@ export interface OtherRecord extends Owned {
   readonly data: Buffer
 }
 
+/** A resource record of class IN, or one that is passed on as it is. */
 export type DnsRecord = AddressRecord | NameRecord | TextRecord | SrvRecord | SvcbRecord | SoaRecord | OtherRecord
 
 /** The number of its type. */
@@ -188,65 +195,4 @@ function readTexts(message: Buffer, at: number, end: number): Buffer[] | undefin
   }
   // One or more strings (RFC 1035 3.3.14).
   return texts.length > 0 ? texts : undefined
-}
-
-/** @throws RangeError for a name, an address or a text that cannot be one */
-export function writeRecord(writer: DnsWriter, record: DnsRecord): void {
-  writer.name(record.name)
-  writer.u16(recordCode(record))
-  writer.u16(record.type === 'OTHER' ? record.class : DNS_CLASS_IN)
-  writer.u32(record.ttl)
-  writer.counted(() => writeData(writer, record))
-}
-
-function writeData(writer: DnsWriter, record: DnsRecord): void {
-  switch (record.type) {
-    case 'A':
-    case 'AAAA':
-      writer.bytes(addressBytes(record))
-      break
-    case 'CNAME':
-    case 'PTR':
-    case 'NS':
-      writer.name(record.target)
-      break
-    case 'TXT':
-      for (const text of record.texts) writeText(writer, text)
-      break
-    case 'SRV':
-      for (const value of [record.priority, record.weight, record.port]) writer.u16(value)
-      // Never compressed (RFC 2782, "Target").
-      writer.plainName(record.target)
-      break
-    case 'SVCB':
-    case 'HTTPS':
-      writeSvcb(writer, record)
-      break
-    case 'SOA':
-      writeSoa(writer, record)
-      break
-    case 'OTHER':
-      writer.bytes(record.data)
-      break
-  }
-}
-
-function writeText(writer: DnsWriter, text: Buffer): void {
-  if (text.length > 255) throw new RangeError(`a text of ${text.length} bytes does not fit into a TXT string`)
-  writer.u8(text.length)
-  writer.bytes(text)
-}
-
-function writeSoa(writer: DnsWriter, record: SoaRecord): void {
-  writer.name(record.primary)
-  writer.name(record.mailbox)
-  for (const value of [record.serial, record.refresh, record.retry, record.expire, record.minimum]) writer.u32(value)
-}
-
-function addressBytes(record: AddressRecord): Uint8Array {
-  const bytes = ipBytes(record.address)
-  if (bytes?.length !== (record.type === 'A' ? 4 : 16)) {
-    throw new RangeError(`${record.address} is no address of type ${record.type}`)
-  }
-  return bytes
 }

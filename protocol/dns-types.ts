@@ -24,6 +24,7 @@ export const DNS_TYPE = {
   HTTPS: 65,
 } as const
 
+/** Their names. */
 export type DnsType = keyof typeof DNS_TYPE
 
 /** Types that only a question has, and those whose records pass through undecoded. */
@@ -67,8 +68,6 @@ export const DNS_RCODE = {
   REFUSED: 5,
   BADVERS: 16,
 } as const
-
-export type DnsRcode = keyof typeof DNS_RCODE
 
 const RCODE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(DNS_RCODE).map(([name, code]) => [code, name]))
 

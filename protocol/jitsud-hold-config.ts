@@ -46,16 +46,21 @@ const common = {
 }
 
 /** One entry of a service's `hold`. */
-export const holdSchema = z.discriminatedUnion('handover', [
-  z.strictObject({ ...common, handover: z.literal('fd') }),
-  z.strictObject({
-    ...common,
-    handover: z.literal('conduit'),
-    /** The service's own name by default. */
-    target: conduitAddress.optional(),
-  }),
-  z.strictObject({ ...common, handover: z.literal('tcp'), target: guestAddress }),
-])
+export const holdSchema = z.discriminatedUnion(
+  'handover',
+  [
+    z.strictObject({ ...common, handover: z.literal('fd') }),
+    z.strictObject({
+      ...common,
+      handover: z.literal('conduit'),
+      /** The service's own name by default. */
+      target: conduitAddress.optional(),
+    }),
+    z.strictObject({ ...common, handover: z.literal('tcp'), target: guestAddress }),
+  ],
+  // The union's own complaint does not say what there is to choose from.
+  { error: ({ code }) => (code === 'invalid_union' ? 'fd, conduit or tcp' : undefined) },
+)
 
 /** One entry of a service's `hold`, checked and with its defaults. */
 export type HoldConfig = z.output<typeof holdSchema>

@@ -1,16 +1,18 @@
 // From an address to a live channel, within a time limit and traced. Makes no sockets.
-import { type Address, formatAddress } from '../../protocol/conduit.js'
-import { ConduitError } from '../errors.js'
+import { type Address, formatAddress, type NameAddress } from '../../protocol/conduit.js'
+import { ConduitError, isConduitError } from '../errors.js'
 import type { VchanChannel } from '../vchan/channel.js'
 import type { SocketIdentity } from '../vchan/net-face.js'
 import { CONNECT_TIMEOUT_MS, type ConnectOptions } from './connect-options.js'
-import type { Connector } from './connector.js'
+import type { Connector, NameRequest } from './connector.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { type Deadline, startDeadline } from './deadline.js'
 import { connectDirect } from './direct.js'
 import type { FlatConnector } from './flat-connector.js'
 import { HeldHere, ownAddress } from './loopback.js'
 import type { OpenConnection } from './peer-loss.js'
+import type { RoutedChannel } from './route.js'
+import { Summoner } from './summoner.js'
 import { type ConnectTrace, traceConnect } from './trace.js'
 
 /** A channel that is not a socket yet. */
@@ -24,12 +26,17 @@ export class Dialer {
   readonly #context: ConduitContext
   readonly #connector: Connector
   readonly #flat: FlatConnector
+  readonly #summoner: Summoner
   readonly #running = new Set<Deadline>()
 
   constructor(context: ConduitContext, connector: Connector, flat: FlatConnector) {
     this.#context = context
     this.#connector = connector
     this.#flat = flat
+    this.#summoner = new Summoner(context, (jitsud, options) => {
+      const trace = { address: formatAddress(jitsud), step: '' }
+      return this.#dialHereOrThere(jitsud, options, trace, options.signal)
+    })
   }
 
   /** `options` have passed {@link checkConnectOptions}. @throws ConduitError; the signal's reason. */
@@ -111,8 +118,21 @@ export class Dialer {
     }
     const mode = options.mode ?? 'stream'
     const wanted = { ...request, port, mode, ringBytes: options.ringBytes, endpoint: trace.address }
-    const routed = await this.#connector.connect(address, wanted, signal)
+    const routed = await this.#connectOrSummon(address, wanted, signal)
     return Object.assign(routed, { identity: this.#identify({ ...ends, name, port }) })
+  }
+
+  /** A name that nobody holds may be that of a service which jitsud boots. */
+  async #connectOrSummon(address: NameAddress, wanted: NameRequest, signal: AbortSignal): Promise<RoutedChannel> {
+    try {
+      return await this.#connector.connect(address, { ...wanted, wait: false }, signal)
+    } catch (error) {
+      if (!isConduitError(error, 'ENOENT')) throw error
+      wanted.onStep('jitsud to boot the service')
+      const ready = await this.#summoner.summon(address.name, signal)
+      if (!ready && !wanted.wait) throw error
+    }
+    return this.#connector.connect(address, wanted, signal)
   }
 
   /** A channel that no registrar watches over. */

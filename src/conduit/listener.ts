@@ -13,6 +13,9 @@ export class Listener {
   readonly #ports = new Map<string | undefined, PortHandler>()
   readonly #clients = new Map<Domid, ListenerClient>()
   #registration: NameRegistration | undefined
+  /** A port has been added. Until then nobody is refused: the registrar may be faster than whoever listens. */
+  #served = false
+  #missed = false
 
   private constructor(context: ConduitContext, name: string) {
     this.#context = context
@@ -26,7 +29,7 @@ export class Listener {
       context,
       name,
       {
-        onEntry: (client, connectionId) => listener.#client(client).onEntry(connectionId),
+        onEntry: (client, connectionId) => listener.#onEntry(client, connectionId),
         onClient: (client) => context.background.run(listener.#client(client).onDirectory()),
         onStoreLost: () => {
           for (const client of listener.#clients.values()) client.onStoreLost()
@@ -50,6 +53,9 @@ export class Listener {
       })
     }
     this.#ports.set(port, handler)
+    if (this.#served) return
+    this.#served = true
+    if (this.#missed && this.#registration !== undefined) this.#context.background.run(this.#registration.scan())
   }
 
   /** Refuse the port from now on, also to those half-way in; clients that have mapped their channel are in. */
@@ -65,6 +71,11 @@ export class Listener {
     await this.#registration?.close()
     for (const client of this.#clients.values()) client.removeKeysDirectory()
     this.#clients.clear()
+  }
+
+  #onEntry(client: Domid, connectionId: string): void {
+    if (this.#served) this.#client(client).onEntry(connectionId)
+    else this.#missed = true
   }
 
   #client(domid: Domid): ListenerClient {

@@ -81,6 +81,18 @@ export class NameRegistration {
     ])
   }
 
+  /** Tell of every entry there is: their events fell into an outage, or came too early. */
+  async scan(): Promise<void> {
+    const { store } = this.#context
+    for (const child of await store.directory(listenPath(this.name)).catch(() => [])) {
+      const client = parseDomid(child)
+      if (client === undefined) continue
+      this.#events.onClient(client)
+      const entries = await store.directory(clientPath(this.name, client)).catch(() => [])
+      for (const entry of entries.filter(isConnectionId)) this.#events.onEntry(client, entry)
+    }
+  }
+
   async #claim(signal: AbortSignal): Promise<void> {
     const { store, mailbox } = this.#context
     // The watch comes first: a client may be let in, and write, the moment the registrar has answered.
@@ -105,7 +117,7 @@ export class NameRegistration {
   /** The name was made or taken away, or there were too many events to tell them apart. */
   async #checkName(): Promise<void> {
     const there = await this.#context.store.exists(listenPath(this.name))
-    if (there) await this.#scan()
+    if (there) await this.scan()
     else if (this.#registered) this.#reclaim()
   }
 
@@ -133,7 +145,7 @@ export class NameRegistration {
       })
       try {
         await throughOutages(this.#context, limit.signal, (attempt) => this.#claim(attempt))
-        return await this.#scan()
+        return await this.scan()
       } catch (error) {
         if (signal.aborted) return
         if (isFinal(error)) return this.#events.onNameLost(error)
@@ -141,18 +153,6 @@ export class NameRegistration {
       } finally {
         limit.clear()
       }
-    }
-  }
-
-  /** Entries whose events fell into the outage. */
-  async #scan(): Promise<void> {
-    const { store } = this.#context
-    for (const child of await store.directory(listenPath(this.name)).catch(() => [])) {
-      const client = parseDomid(child)
-      if (client === undefined) continue
-      this.#events.onClient(client)
-      const entries = await store.directory(clientPath(this.name, client)).catch(() => [])
-      for (const entry of entries.filter(isConnectionId)) this.#events.onEntry(client, entry)
     }
   }
 }

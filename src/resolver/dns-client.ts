@@ -33,11 +33,15 @@ export interface DnsAnswers {
   readonly server: string
 }
 
+/** Whom to ask, and what. */
 export interface DnsQueryOptions {
   /** `ADDR:PORT` or `[V6]:PORT`, asked one after the other. */
   readonly servers: readonly string[]
+  /** In ASCII; whether the last dot is there makes no difference. */
   readonly name: string
+  /** Of the records that are wanted; aliases come along. */
   readonly type: DnsType
+  /** Ends the asking with its reason. */
   readonly signal?: AbortSignal | undefined
   /** For all servers together, 10,000 by default: a directory answers once it has booted the service. */
   readonly timeoutMs?: number | undefined

@@ -1,6 +1,6 @@
 // DNS messages that are damaged, hostile or noise: the codec makes of each a value or a problem, and the server an answer of its own or
 // silence, over both transports, and goes on.
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
 import { expect } from 'chai'
 import dnsPacket from 'dns-packet'
 import fc from 'fast-check'
@@ -16,6 +16,7 @@ import {
   nameKey,
   readNameKey,
 } from '../../protocol/dns.js'
+import { formatIpv6, ipBytes } from '../../protocol/ip-address.js'
 import { bareAnswer, renderAnswer, renderRejected } from '../../src/jitsu/dns/answer.js'
 import { ForwardedAnswer } from '../../src/jitsu/dns/forwarded-answer.js'
 import { datagramBytes, readQuery } from '../../src/jitsu/dns/query.js'
@@ -203,6 +204,19 @@ describe('DNS messages, fuzzed', () => {
     )
     fc.assert(
       fc.property(noise, (bytes) => void readNameKey(bytes, 12)),
+      RUNS,
+    )
+  })
+
+  it('an address is one here where it is one for node, and is spelt as one', () => {
+    const text = fc.oneof(fc.ipV4(), fc.ipV4Extended(), fc.ipV6(), fc.stringMatching(/^[0-9a-f:.]{1,20}$/))
+    fc.assert(
+      fc.property(text, (address) => {
+        const bytes = ipBytes(address)
+        expect(bytes?.length ?? 0, address).to.equal([0, 4, 16][[0, 4, 6].indexOf(isIP(address))])
+        if (bytes?.length === 16) expect(ipBytes(formatIpv6(bytes))).to.deep.equal(bytes)
+        if (bytes?.length === 16) expect(isIP(formatIpv6(bytes))).to.equal(6)
+      }),
       RUNS,
     )
   })

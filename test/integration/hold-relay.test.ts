@@ -5,11 +5,14 @@ import { createServer, type Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { expect } from 'chai'
 import type { HoldConfig } from '../../protocol/jitsud-hold-config.js'
+import { Conduit } from '../../src/conduit/conduit.js'
 import type { HeldAddress, HeldAddressOptions } from '../../src/jitsu/hold/index.js'
+import { CatProcess } from '../support/cat-process.js'
 import { eventually } from '../support/eventually.js'
 import { RESET } from '../support/held-client.js'
 import { HoldWorld } from '../support/hold-world.js'
 import { LocalConduitWorld } from '../support/local-conduit-world.js'
+import { localWorld } from '../support/local-world.js'
 import { ManualClock } from '../support/manual-clock.js'
 
 interface Guest {
@@ -165,6 +168,27 @@ for (const [kind, start] of [
     })
   })
 }
+
+describe('a connection relayed to a process that is killed in the middle of an answer', () => {
+  it('is reset', async () => {
+    const local = localWorld()
+    const asks = await Conduit.open({ substrate: await local.attach() })
+    const world = new HoldWorld()
+    const cat = new CatProcess(local.directory, ['-l', 'www'])
+    const connect = (address: string, options: object) => asks.connect(address, { ...options, wait: true })
+    const held = await world.hold({ handover: 'conduit' }, { connect })
+    world.service.becomesReady()
+    const client = await world.client(held)
+    cat.child.stdin!.write('half of it')
+    await eventually(() => client.text === 'half of it')
+    cat.child.kill('SIGKILL')
+    expect(await client.outcome()).to.deep.equal({ text: 'half of it', ended: false, error: 'ECONNRESET' })
+    await cat.ended
+    await world.close()
+    await asks.close()
+    await local.close()
+  })
+})
 
 describe('a guest that does not accept yet', () => {
   let world: HoldWorld

@@ -64,7 +64,7 @@ describe('the package, installed from its tarball without install scripts', func
   })
   after(() => installed.close())
 
-  it('brings commander and nothing else', () => {
+  it('brings commander and nothing else, where jitsud is not wanted', () => {
     const names = readdirSync(join(installed.directory, 'node_modules')).filter((name) => !name.startsWith('.'))
     expect(names).to.deep.equal(['commander', 'conduit-vchan'])
   })

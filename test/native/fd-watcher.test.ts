@@ -158,7 +158,7 @@ describe('addon: FdWatcher', () => {
 
   it('refuses events that libuv does not know', () => {
     watch(() => 0)
-    for (const events of [-1, 8, 64, Number.NaN, 2 ** 32 + 1]) {
+    for (const events of [-1, 16, 64, Number.NaN, 2 ** 32 + 1]) {
       expect(() => watcher.start(events), String(events)).to.throw(RangeError)
     }
   })

@@ -16,9 +16,9 @@ export interface ConduitWorld {
   close(): Promise<void>
 }
 
-/** Made once a domain and kept: the roots of the mailbox and of the keys. */
+/** Made once a domain and kept: the roots of the mailbox, of the keys and of the names that are kept for somebody. */
 const KEPT =
-  /^\/conduit\/(host-id|flows)$|^\/local\/domain\/\d+(\/(domid|name|data|data\/vchan|data\/conduit(\/(register|want|answer))?))?$/
+  /^\/conduit\/(host-id(\/reserved)?|flows)$|^\/local\/domain\/\d+(\/(domid|name|pid|data|data\/vchan|data\/conduit(\/(register|want|answer))?))?$/
 
 /** Every node below the two trees of the rendezvous, but for those that are made once and kept. */
 export async function leftoversIn(dom0: XenstoreClient): Promise<string[]> {

@@ -48,7 +48,7 @@ export class InstalledPackage {
     const tarballs = [`conduit-vchan-${version}.tgz`, `commander-${commanderVersion}.tgz`].map((name) =>
       join(base, name),
     )
-    await installed.#succeed('npm', ['install', '--ignore-scripts', ...quiet, ...tarballs])
+    await installed.#succeed('npm', ['install', '--ignore-scripts', '--omit=optional', ...quiet, ...tarballs])
     return installed
   }
 

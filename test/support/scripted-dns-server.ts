@@ -1,7 +1,7 @@
 // A DNS server that answers as a test says, truthfully or not, over UDP and TCP at one port.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket as TcpSocket } from 'node:net'
+import { createServer, type Server, type Socket as TcpSocket } from 'node:net'
 import {
   DNS_FLAG,
   DnsFrames,
@@ -59,10 +59,6 @@ export class ScriptedDnsServer {
   get address(): string {
     const { address, port } = this.#udp.address()
     return `${address}:${port}`
-  }
-
-  get port(): number {
-    return (this.#tcp.address() as AddressInfo).port
   }
 
   async close(): Promise<void> {

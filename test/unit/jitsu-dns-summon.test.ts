@@ -164,6 +164,7 @@ describe('a query for a stopped service', () => {
     www.becomeReady()
     await turns()
     expect(asker.unread).to.equal(0)
+    expect(world.server.counters.answers).to.deep.equal({})
   })
 })
 

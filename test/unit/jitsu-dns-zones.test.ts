@@ -135,11 +135,13 @@ describe('the names of the DNS server', () => {
 
   it('names of every length do not exist, with the same SOA, also those whose labels are in it', async () => {
     const [soa] = (await ask('example.org', 'SOA')).answers
-    const long = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63)]
-    const names = Array.from({ length: 241 }, (_, i) =>
-      [...long.slice(0, i >> 6), 'x'.repeat(i & 63)].filter((label) => label !== '').join('.'),
+    // A label of one byte, and as many as it takes: each length from 2 bytes to 241, of which the apex leaves no more.
+    const short = Array.from(
+      { length: 240 },
+      (_, i) => `${i % 2 === 0 ? '' : 'b'}${'.a'.repeat(1 + (i >> 1)).slice(1)}`,
     )
-    for (const front of [...names.slice(1), 'x.ns', 'hostmaster', 'x.hostmaster', 'ns.ns', 'a.b.c.d.e.f']) {
+    const long = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63)].join('.')
+    for (const front of [...short, long, 'x.ns', 'hostmaster', 'x.hostmaster', 'ns.ns', 'a.b.c.d.e.f']) {
       const { authorities, flags, questions } = await ask(`${front}.example.org`, 'A')
       expect([flags & 15, questions[0]?.name]).to.deep.equal([3, `${front}.example.org`])
       expect(authorities).to.deep.equal([soa])
@@ -175,7 +177,12 @@ describe('the names of the DNS server', () => {
     const earlier = await serial()
     world.services.replace(www, single, xen, two, { name: 'new', addresses: ['192.0.2.77'], state: 'ready' })
     expect(await data('new.example.org', 'A')).to.have.nested.property('[0].address', '192.0.2.77')
-    expect(await serial()).to.be.above(earlier!)
+    const later = await serial()
+    expect(later).to.be.above(earlier!)
+    for (let i = 1; i <= 3; i++) {
+      world.services.replace(www, single, xen, two)
+      expect(await serial()).to.be.at.least(later! + i)
+    }
     world.services.replace(www, single, xen, two)
     expect(rcodeOf(await ask('new.example.org', 'A'))).to.equal(3)
   })
@@ -223,14 +230,30 @@ describe('zones', () => {
     }
   })
 
-  it('of a name that is too long for _conduit in front still have the name', async () => {
-    const long = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(57)].join('.')
-    const world = await DnsWorld.open([{ ...www, dns: [long] }])
+  it('of an address that many services share have some of their names', async () => {
+    const specs = Array.from({ length: 100 }, (_, i) => ({ name: `s${i}`, addresses: ['127.0.0.1'] }))
+    const world = await DnsWorld.open(specs)
     try {
-      const asker = await world.udp()
-      expect((await asker.ask(long, 'A')).answers).to.have.length(2)
+      const { answers } = await (await world.udp()).ask('1.0.0.127.in-addr.arpa', 'PTR', { edns: {} })
+      expect(answers.map((record) => 'target' in record && record.target)).to.deep.equal(
+        specs.slice(0, 16).map(({ name }) => `${name}.example.org`),
+      )
     } finally {
       await world.close()
+    }
+  })
+
+  it('of the longest name there is still have the name, and a SOA', async () => {
+    const longest = ['a'.repeat(63), 'b'.repeat(63), 'c'.repeat(63), 'd'.repeat(61)].join('.')
+    for (const options of [{}, { forward: ['192.0.2.53:53'] }]) {
+      const world = await DnsWorld.open([{ ...www, dns: [longest] }], options)
+      try {
+        const asker = await world.udp()
+        expect((await asker.ask(longest, 'A')).answers).to.have.length(2)
+        expect((await asker.ask(longest, 'TXT')).authorities).to.have.nested.property('[0].type', 'SOA')
+      } finally {
+        await world.close()
+      }
     }
   })
 
@@ -251,6 +274,25 @@ describe('zones', () => {
       expect(error.message).to.contain('www')
       expect(error.hint).to.contain('a-z')
       expect(services.listeners).to.equal(0)
+    })
+  }
+
+  const impossible = [
+    { addresses: ['192.0.2.256'] },
+    { addresses: ['192.0.2.1', 'fe80::1%eth0'] },
+    { addresses: ['www.example.org'] },
+    { addresses: Array.from({ length: 2001 }, (_, i) => `10.0.${i >> 8}.${i & 255}`) },
+    { ports: { http: 65536 } },
+    { ports: { http: 0.5 } },
+    { ports: { 'a.b': 80 } },
+    { ports: { '': 80 } },
+  ]
+  for (const wrong of impossible) {
+    it(`of a service with ${JSON.stringify(wrong).slice(0, 60)} are refused with CONFIG`, async () => {
+      const services = new FakeServices({ name: 'www', ...wrong })
+      const error = await expectCode(DnsServer.listen({ listen: '127.0.0.1:0', services }), 'CONFIG')
+      expect(error.message).to.contain('service www')
+      expect(error.hint).not.to.equal(undefined)
     })
   }
 })

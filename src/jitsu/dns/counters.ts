@@ -1,26 +1,36 @@
 // What a DNS server counts, for metrics. Each only grows.
 
+/** Numbers of a DNS server since it began to listen. */
 export interface DnsCounters {
-  /** Messages that came, by transport, and connections. */
+  /** Datagrams that came. */
   udpQueries: number
+  /** Messages that came over TCP. */
   tcpQueries: number
+  /** Connections that came. */
   tcpConnections: number
   /** Connections that were closed because there were too many, or because the client was slow or idle. */
   tcpClosed: number
-  /** Answers by code, those over UDP that were truncated, and messages that were met with silence. */
+  /** Answers by code, such as `NOERROR`. */
   answers: Record<string, number>
+  /** Answers over UDP that did not fit. */
   truncated: number
+  /** Messages that were met with silence. */
   ignored: number
-  /** Queries that waited for a service, copies of one that waited already, and those for which there was no room. */
+  /** Queries that waited, for a service or a forwarder. */
   waited: number
+  /** Copies of a query that waited already. */
   repeated: number
+  /** Queries that found too many waiting. */
   crowdedOut: number
-  /** Answers that the rate limit dropped, or sent truncated. */
+  /** Answers that the rate limit dropped. */
   rateDropped: number
+  /** Answers that the rate limit sent truncated. */
   rateSlipped: number
-  /** Queries that were passed on, answered from the cache, and those that every forwarder failed. */
+  /** Questions that forwarders were asked. */
   forwarded: number
+  /** Queries for names of others that were answered from memory. */
   cacheHits: number
+  /** Questions that every forwarder failed. */
   forwardFailures: number
 }
 

@@ -16,6 +16,7 @@ import { WaitingRoom } from './waiting-room.js'
 import { buildZones } from './zone-builder.js'
 import type { Zones } from './zones.js'
 
+/** What {@link DnsServer.listen} needs, and may be told. */
 export interface DnsServerOptions {
   /** `ADDR:PORT` or `[V6]:PORT`, for UDP and TCP; port 0 lets the kernel choose. */
   readonly listen: string
@@ -78,7 +79,7 @@ export class DnsServer {
   /**
    * Resolves when queries are answered.
    * @throws ConduitError EADDRINUSE, EACCES or SYSTEM when the address cannot be had, EINVAL for what is no address, CONFIG for a
-   * service whose name is none, or a forwarder that is this server; RangeError for a number that cannot be
+   * service whose name, address or port is none, or a forwarder that is this server; RangeError for a number that cannot be
    */
   static async listen(options: DnsServerOptions): Promise<DnsServer> {
     const listen = parseDnsServerAddress(options.listen, { portMin: 0 })
@@ -118,6 +119,7 @@ export class DnsServer {
     return family === 6 ? `[${address}]:${this.port}` : `${address}:${this.port}`
   }
 
+  /** The same for UDP and TCP. */
   get port(): number {
     return this.#udp.port
   }
@@ -131,6 +133,7 @@ export class DnsServer {
     return this.#closing
   }
 
+  /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

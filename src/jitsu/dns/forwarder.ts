@@ -31,10 +31,10 @@ export interface ForwarderOptions {
   readonly counters: DnsCounters
 }
 
-/** What each server is given, in the first round and the second: within a stub resolver's five seconds for two of them. */
-const ROUNDS_MS = [800, 1600] as const
-/** However many servers there are: a client has given up by then. */
-const TOTAL_MS = 8000
+/** What each server is given, round by round: a lost datagram costs little, and one that has to ask around itself gets its time. */
+const ROUNDS_MS = [800, 1600, 2400] as const
+/** However many servers there are: a stub resolver waits for five seconds (glibc's RES_TIMEOUT), and then asks again. */
+const TOTAL_MS = 4800
 /** Each has a socket. */
 const IN_FLIGHT_MAX = 512
 /** So long nobody is asked again what nobody could answer (RFC 9520 3.2: a second at least). */
@@ -53,11 +53,6 @@ export class Forwarder {
     this.#options = options
     // Every question under way listens to it; Node would take more than ten for a leak.
     setMaxListeners(0, this.#closing.signal)
-  }
-
-  /** Questions that are being asked. */
-  get inFlight(): number {
-    return this.#inFlight.size
   }
 
   /** What is known already. */

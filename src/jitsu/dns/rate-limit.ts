@@ -2,8 +2,9 @@
 // "response rate limiting" has it. TCP has shown who it is and is never limited.
 import { ipBytes } from '../../../protocol/ip-address.js'
 
+/** How many answers go out over UDP. */
 export interface RateLimitOptions {
-  /** Answers a second for each network: 200 by default, as NSD's `rrl-ratelimit`. */
+  /** Answers a second for each network, 1,000 by default: NSD's `rrl-ratelimit` is 200, but for each question of it. */
   readonly answersPerSecond?: number
   /** Every so manieth answer over the limit goes out truncated, so that who is real asks over TCP: 2 by default; 0: none. */
   readonly slip?: number
@@ -13,6 +14,7 @@ export interface RateLimitOptions {
   readonly loopback?: boolean
 }
 
+/** `slip`: truncated, so that who is real asks over TCP. */
 export type RateDecision = 'send' | 'slip' | 'drop'
 
 /** BIND's max-table-size. The oldest account makes room. */
@@ -32,7 +34,7 @@ export class RateLimit {
   readonly #accounts = new Map<string, Account>()
 
   /** @throws RangeError for a number that cannot be */
-  constructor({ answersPerSecond = 200, slip = 2, windowSeconds = 15, loopback = false }: RateLimitOptions = {}) {
+  constructor({ answersPerSecond = 1000, slip = 2, windowSeconds = 15, loopback = false }: RateLimitOptions = {}) {
     if (!(answersPerSecond > 0)) throw new RangeError(`answersPerSecond must be above 0, not ${answersPerSecond}`)
     if (!Number.isInteger(slip) || slip < 0) throw new RangeError(`slip must be a whole number from 0 on, not ${slip}`)
     if (!(windowSeconds >= 0)) throw new RangeError(`windowSeconds must be 0 or more, not ${windowSeconds}`)

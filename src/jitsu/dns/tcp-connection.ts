@@ -57,12 +57,15 @@ export class TcpConnection {
   }
 
   #serve(): void {
+    // What is answered at once goes out in one piece.
+    this.#socket.cork()
     while (!this.#isFull()) {
       const frame = this.#frames.shift()
       if (frame === undefined) break
       this.#parts.counters.tcpQueries++
       this.#take(frame)
     }
+    this.#socket.uncork()
     if (this.#isFull()) this.#socket.pause()
     else if (this.#ended && this.#outstanding === 0) this.#socket.end()
     else this.#socket.resume()

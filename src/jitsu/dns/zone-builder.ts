@@ -2,11 +2,11 @@
 // `_conduit.NAME`), and that its addresses have that name (PTR). Each zone has SOA and NS.
 import { discoveryName, formatDiscoveryParams, formatDiscoveryTexts } from '../../../protocol/conduit-discovery.js'
 import { parseName } from '../../../protocol/conduit-name.js'
-import { type DnsRecord, nameKey, nameLabels, parentKey } from '../../../protocol/dns.js'
+import { type DnsRecord, nameKey, parentKey } from '../../../protocol/dns.js'
 import { reverseName } from '../../../protocol/ip-address.js'
-import { ConduitError } from '../../errors.js'
 import type { Service } from '../summon.js'
 import { apexes } from './apexes.js'
+import { checkServable } from './check-servable.js'
 import { Zone } from './zone.js'
 import { ZoneNode, Zones } from './zones.js'
 
@@ -26,11 +26,11 @@ export interface ZoneOptions {
 /** How long nobody asks again for what was not there, in seconds: a reload may bring it (RFC 2308 5 allows hours). */
 const NEGATIVE_TTL_MAX = 300
 
-/** @throws ConduitError CONFIG for a service whose DNS name is none */
+/** @throws ConduitError CONFIG for a service whose DNS name, address or port cannot be one */
 export function buildZones(services: Iterable<Service>, options: ZoneOptions): Zones {
   const builder = new ZoneBuilder(options)
   const all = [...services]
-  for (const service of all) for (const name of service.dns) checkName(service, name)
+  for (const service of all) checkServable(service)
   const names = all.flatMap(({ dns }) => dns)
   for (const apex of apexes(names, options.ownsParents)) builder.zone(apex)
   for (const service of all) builder.service(service)
@@ -38,21 +38,15 @@ export function buildZones(services: Iterable<Service>, options: ZoneOptions): Z
   return builder.zones()
 }
 
-/** Letters of hosts, and the underscore of names that are none. */
-const PLAIN_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
-
-function checkName(service: Service, name: string): void {
-  if (PLAIN_NAME.test(name) && nameLabels(name) !== undefined) return
-  throw new ConduitError('CONFIG', `${JSON.stringify(name)} of service ${service.name} cannot be a DNS name`, {
-    endpoint: name,
-    hint: 'labels of 1 to 63 out of a-z, 0-9, - and _, with dots between, 253 in all; international names in their xn-- form',
-  })
-}
+/** A thousand services may share 127.0.0.1: whoever asks for its name wants one. */
+const REVERSE_NAMES_MAX = 16
 
 class ZoneBuilder {
   readonly #options: ZoneOptions
   readonly #nodes = new Map<string, ZoneNode>()
   readonly #zones = new Map<string, Zone>()
+  /** Names of each address, by its reverse name. */
+  readonly #reversed = new Map<string, number>()
 
   constructor(options: ZoneOptions) {
     this.#options = options
@@ -63,11 +57,11 @@ class ZoneBuilder {
   }
 
   /** Called `ns` in the zone itself, unless another is given. */
-  zone(apex: string, primary = `ns.${apex}`): void {
+  zone(apex: string, primary = below('ns', apex)): void {
     const { ttl, serial } = this.#options
     const times = { serial, refresh: ttl, retry: ttl, expire: 2 * ttl, minimum: Math.min(ttl, NEGATIVE_TTL_MAX) }
     // RFC 2142 7 for the mailbox.
-    const soa = { name: apex, type: 'SOA', ttl, primary, mailbox: mailboxOf(apex), ...times } as const
+    const soa = { name: apex, type: 'SOA', ttl, primary, mailbox: below('hostmaster', apex), ...times } as const
     this.#zones.set(nameKey(apex)!, new Zone(soa))
     this.#add(undefined, soa)
     this.#add(undefined, { name: apex, type: 'NS', ttl, target: primary })
@@ -75,7 +69,7 @@ class ZoneBuilder {
 
   service(service: Service): void {
     for (const name of service.dns) {
-      this.#node(name).service ??= service
+      this.#node(name, nameKey(name)!).service ??= service
       this.#name(name, service)
     }
     for (const address of service.addresses) this.#reverse(address, service)
@@ -127,38 +121,42 @@ class ZoneBuilder {
     const [target] = service.dns
     const name = reverseName(address)
     if (target === undefined || name === undefined) return
-    if (!this.#zones.has(nameKey(name)!)) this.zone(name, this.#zoneOf(target).soa.primary)
+    const names = this.#reversed.get(name) ?? 0
+    if (names === REVERSE_NAMES_MAX) return
+    this.#reversed.set(name, names + 1)
+    if (names === 0) this.zone(name, this.#zoneOf(nameKey(target)!).soa.primary)
     this.#add(undefined, { name, type: 'PTR', ttl: this.#options.ttl, target })
   }
 
   /** Left out when the name in front makes it too long for DNS. */
   #add(service: Service | undefined, record: DnsRecord): void {
-    if (nameKey(record.name) === undefined) return
-    const node = this.#node(record.name)
+    const key = nameKey(record.name)
+    if (key === undefined) return
+    const node = this.#node(record.name, key)
     node.add(record)
     node.service ??= service
   }
 
   /** Names between it and its zone exist as well (RFC 8020 2, RFC 4592 2.2.2). */
-  #node(name: string): ZoneNode {
-    const key = nameKey(name)!
+  #node(name: string, key: string): ZoneNode {
     const known = this.#nodes.get(key)
     if (known !== undefined) return known
-    const zone = this.#zoneOf(name)
+    const zone = this.#zoneOf(key)
     const node = new ZoneNode(name, zone)
     this.#nodes.set(key, node)
-    if (name !== zone.apex) this.#node(name.slice(name.indexOf('.') + 1))
+    if (name !== zone.apex) this.#node(name.slice(name.indexOf('.') + 1), parentKey(key)!)
     return node
   }
 
   #zoneOf(name: string): Zone {
-    for (let key = nameKey(name); key !== undefined; key = parentKey(key)) {
+    for (let key: string | undefined = name; key !== undefined; key = parentKey(key)) {
       const zone = this.#zones.get(key)
       if (zone !== undefined) return zone
     }
-    throw new RangeError(`${name} is in no zone`)
+    throw new RangeError(`${JSON.stringify(name)} is in no zone`)
   }
 }
 
-const mailboxOf = (apex: string): string =>
-  nameLabels(`hostmaster.${apex}`) === undefined ? apex : `hostmaster.${apex}`
+/** The apex itself, where it leaves no room for a label in front. */
+const below = (label: string, apex: string): string =>
+  nameKey(`${label}.${apex}`) === undefined ? apex : `${label}.${apex}`

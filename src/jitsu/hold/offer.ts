@@ -7,20 +7,25 @@ export interface OfferOptions {
   readonly clock: Clock
   readonly limitMs: number
   readonly service: string
+  /** Counts up with each arrival. */
+  readonly number: number
   /** The client has gone, or the time is over: nobody needs it any more. */
   onWithdrawn(offer: Offer): void
 }
 
 export class Offer {
   readonly connection: HeldConnection
+  readonly number: number
   /** Resolves when a process has it. */
   readonly settled: Promise<void>
   #settle!: { resolve(): void; reject(error: unknown): void }
   readonly #timer: Timer
   readonly #withdraw: () => void
+  #open = true
 
   constructor(connection: HeldConnection, options: OfferOptions) {
     this.connection = connection
+    this.number = options.number
     this.settled = new Promise<void>((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
@@ -33,6 +38,11 @@ export class Offer {
       options.onWithdrawn(this)
       this.failed(notTaken(options))
     })
+  }
+
+  /** Nobody took it, and somebody may still: its descriptor is open. */
+  get open(): boolean {
+    return this.#open
   }
 
   /** Another process has it: this one's descriptor goes before anybody here could touch the connection again. */
@@ -49,6 +59,7 @@ export class Offer {
   }
 
   #forget(): void {
+    this.#open = false
     this.#timer.cancel()
     this.connection.gone.removeEventListener('abort', this.#withdraw)
   }

@@ -37,6 +37,7 @@ export class Takers {
   readonly #queue: Offer[] = []
   /** The next to be given one comes first. */
   #takers: Taker[] = []
+  #nextOffer = 0
   #timer: Timer | undefined
   #closed = false
 
@@ -73,6 +74,7 @@ export class Takers {
       clock: this.#clock,
       limitMs,
       service: this.#service.name,
+      number: this.#nextOffer++,
       onWithdrawn: (withdrawn) => this.#withdraw(withdrawn),
     })
     this.#queue.push(offer)
@@ -115,7 +117,7 @@ export class Takers {
         onChange: () => this.#dispatch(),
         onRefused: (taker, offer) => {
           taker.paused = true
-          this.#queue.unshift(offer)
+          this.#takeBack(offer)
           this.#later()
         },
         onGone: (taker, underWay) => this.#gone(taker, underWay),
@@ -131,6 +133,13 @@ export class Takers {
       `the process of ${this.#service.name} that got the connection went away`,
     )
     for (const offer of underWay) offer.failed(died)
+  }
+
+  /** Into the place that its arrival gives it. A client that has gone since has no descriptor here any more. */
+  #takeBack(offer: Offer): void {
+    if (!offer.open) return
+    const later = this.#queue.findIndex(({ number }) => number > offer.number)
+    this.#queue.splice(later < 0 ? this.#queue.length : later, 0, offer)
   }
 
   #withdraw(offer: Offer): void {

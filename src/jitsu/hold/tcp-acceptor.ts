@@ -1,5 +1,6 @@
 // Takes whoever connects to a TCP address, in the kernel's order. When this process may open no more descriptors they wait in
 // the kernel's queue. Who they are is the taker's business.
+import { readFileSync } from 'node:fs'
 import { formatSocketAddress, type SocketAddress } from '../../../protocol/jitsud-hold-config.js'
 import type { Clock, Timer } from '../../conduit/clock.js'
 import { ConduitError } from '../../errors.js'
@@ -11,6 +12,11 @@ const BACKLOG = 4096
 const ACCEPTS_A_TURN = 64
 /** How long it takes nobody in after it ran out of descriptors. */
 const PAUSE_MS = 100
+/**
+ * Descriptors that are left for everything else: a process that is full of clients that wait could connect none of them to its
+ * service. The kernel gives the lowest number that is free, so a high one says how many are left.
+ */
+const HEADROOM = 32
 
 export interface TcpAcceptorOptions {
   readonly clock: Clock
@@ -25,6 +31,7 @@ export class TcpAcceptor {
   readonly #listener: number
   readonly #watcher: NativeFdWatcher
   readonly #options: TcpAcceptorOptions
+  readonly #highest = openFilesLimit() - HEADROOM
   #pause: Timer | undefined
   #inTrouble = false
   #closed = false
@@ -56,8 +63,9 @@ export class TcpAcceptor {
       for (let taken = 0; taken < ACCEPTS_A_TURN && !this.#closed; taken++) {
         const fd = native().tcpAccept(this.#listener)
         if (fd < 0) return
-        this.#inTrouble = false
         this.#options.take(fd)
+        if (fd > this.#highest) throw Object.assign(new Error('few descriptors are left'), { code: 'EMFILE' })
+        this.#inTrouble = false
       }
     } catch (cause) {
       if (!this.#inTrouble)
@@ -74,6 +82,12 @@ export class TcpAcceptor {
       if (!this.#closed) this.#watcher.start(PollEvent.READABLE)
     })
   }
+}
+
+/** The soft limit of this process (proc(5), /proc/PID/limits). */
+function openFilesLimit(): number {
+  const line = /^Max open files +([0-9]+) /m.exec(readFileSync('/proc/self/limits', 'latin1'))
+  return line === null ? Number.POSITIVE_INFINITY : Number(line[1])
 }
 
 const HINTS: Partial<Record<string, string>> = {
