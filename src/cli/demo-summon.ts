@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { ConduitError } from '../index.js'
 import type { Say } from './demo.js'
 import { DemoProcess } from './demo-process.js'
+import { missingPackage } from './missing-package.js'
 
 const NAME = 'greeter'
 const GREETING = 'hello, I was not there a moment ago'
@@ -19,7 +20,9 @@ export interface DemoSummonOptions {
  */
 export async function demoSummon({ runtimeDir, signal }: DemoSummonOptions, say: Say): Promise<void> {
   // Loaded here alone: no other subcommand needs what it brings along.
-  const { checkedConfig, Jitsud, timelineLines } = await import('../jitsu/index.js')
+  const { checkedConfig, Jitsud, timelineLines } = await import('../jitsu/index.js').catch((error: unknown) => {
+    throw missingPackage(error, 'the demo of jitsud') ?? error
+  })
   const command = [process.execPath, CONDUIT_CAT, '-kl', NAME, '-e', `echo ${GREETING}`]
   const config = checkedConfig({ services: [{ name: NAME, launcher: { kind: 'process', command } }] }, 'the demo')
   await say(`6. jitsud, with one service: "${NAME}", which does not run`)

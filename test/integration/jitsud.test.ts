@@ -303,6 +303,17 @@ describe('jitsud', () => {
       })
     }
 
+    for (const name of ['zod', 'pino', 'prom-client']) {
+      it(`says what to install where ${name} is missing`, async () => {
+        world.configure({ admin: ADMIN, services: [service()] })
+        const { status, complaints } = await world.run(['--config', world.configFile], {}, without(name))
+        expect(status).to.equal(1)
+        expect(complaints)
+          .to.match(/^jitsud: SYSTEM: [^\n]+\n$/)
+          .and.contain(`npm install ${name}`)
+      })
+    }
+
     it('leaves alone what an earlier one has left running', async () => {
       const first = await world.start({ dns: DNS, services: [service()] }, ['--on-exit', 'leave'])
       await ask(first)
@@ -396,6 +407,17 @@ describe('jitsud', () => {
     })
   })
 })
+
+/** Arguments of Node for a process in which a package is not installed. */
+function without(name: string): string[] {
+  const resolve = `export const resolve = (specifier, context, next) => {
+    if (specifier !== '${name}') return next(specifier, context)
+    throw Object.assign(new Error("Cannot find package '${name}'"), { code: 'ERR_MODULE_NOT_FOUND' })
+  }`
+  const hooks = JSON.stringify(`data:text/javascript,${encodeURIComponent(resolve)}`)
+  const register = `import { register } from 'node:module'; register(${hooks})`
+  return ['--import', `data:text/javascript,${encodeURIComponent(register)}`]
+}
 
 /** The pid of the local hypervisor of a runtime directory. */
 function hypervisor(runtimeDir: string): number {

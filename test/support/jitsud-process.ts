@@ -143,8 +143,8 @@ export class JitsudWorld {
   }
 
   /** Runs the program to its end, such as `status`. */
-  async run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    const child = spawn(process.execPath, [JITSUD, ...args], {
+  async run(args: readonly string[], env: NodeJS.ProcessEnv = {}, nodeArgs: readonly string[] = []) {
+    const child = spawn(process.execPath, [...nodeArgs, JITSUD, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.env, ...env },
     })
