@@ -12,7 +12,7 @@ export interface DemoProcessOptions {
   readonly runtimeDir: string
   /** Descriptors; stdin may be nothing. */
   readonly stdin: number | 'ignore'
-  readonly stdout: number | 'ignore' | 'inherit'
+  readonly stdout: number | 'ignore'
 }
 
 export class DemoProcess {

@@ -1,4 +1,6 @@
 // The demo's last part: a service that is not running, a client that asks for its name, and what happened when.
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConduitError } from '../index.js'
 import type { Say } from './demo.js'
@@ -28,11 +30,16 @@ export async function demoSummon({ runtimeDir, signal }: DemoSummonOptions, say:
   await say(`6. jitsud, with one service: "${NAME}", which does not run`)
   await using jitsud = await Jitsud.start({ config, backend: 'local', runtimeDir })
   await say(`7. a client: conduit-cat ${NAME}`)
-  const client = new DemoProcess(['-v', NAME], { runtimeDir, stdin: 'ignore', stdout: 'inherit' })
+  // Not this process's standard output: who ends a socket ends it for all who share it.
+  const received = join(runtimeDir, 'greeting')
+  const fd = openSync(received, 'wx', 0o600)
+  const client = new DemoProcess(['-v', NAME], { runtimeDir, stdin: 'ignore', stdout: fd })
+  closeSync(fd)
   signal.addEventListener('abort', () => void client.stop(), { once: true })
   await client.success().catch((error: unknown) => {
     throw signal.aborted ? signal.reason : error
   })
+  await say(`   it got: ${readFileSync(received, 'utf8').trimEnd()}`)
   const [timeline] = jitsud.timelines(NAME) ?? []
   if (timeline === undefined) throw new ConduitError('BOOT_FAILED', `demo: ${NAME} was not summoned`)
   await say('8. what happened when, as jitsud timeline shows it:')
