@@ -32,6 +32,8 @@ export interface DirectoryOptions {
   readonly log?: Logger | undefined
   /** Runs when a summon has ended, and once more when its first byte came after that. */
   readonly onTimeline?: ((timeline: Timeline) => void) | undefined
+  /** Runs when the state of a service has changed. */
+  readonly onState?: ((service: string) => void) | undefined
   readonly clock?: MonotonicClock | undefined
   /** Milliseconds since 1970: Date.now by default. */
   readonly wallClock?: (() => number) | undefined
@@ -74,6 +76,7 @@ export class Directory implements Services, AsyncDisposable {
       store,
       log,
       onTimeline,
+      onState: options.onState ?? (() => undefined),
       clock: options.clock ?? monotonicClock,
       wallClock: options.wallClock ?? Date.now,
       processes: new ProcessDomains(store),

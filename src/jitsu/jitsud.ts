@@ -15,6 +15,7 @@ import { jitsudOpeners } from './jitsud-openers.js'
 import { JitsudView } from './jitsud-view.js'
 import { Launchers } from './launchers/launchers.js'
 import { errorFields, type Logger, silentLogger } from './logger.js'
+import { PublishedStates } from './published-states.js'
 import { StateLock } from './state-lock.js'
 import type { Timeline } from './timeline.js'
 
@@ -64,6 +65,7 @@ export class Jitsud implements AsyncDisposable {
   #node: JitsudNode | undefined
   #listeners!: JitsudListeners
   #view!: JitsudView
+  #states: PublishedStates | undefined
   #changing: Promise<void> = Promise.resolve()
   #closed: Promise<void> | undefined
 
@@ -180,8 +182,10 @@ export class Jitsud implements AsyncDisposable {
       stateFile: this.#stateFile,
       log: this.#log,
       onTimeline: (timeline) => this.#view?.observe(timeline),
+      onState: (service) => this.#states?.changed(service),
     })
     this.#directory = directory
+    this.#states = new PublishedStates(store, directory, this.#log)
     const held = new HeldServices({ services: directory, directory: handover, environment, log: this.#log })
     const { configFile, version = '' } = this.#options
     const view: JitsudView = new JitsudView({
@@ -273,6 +277,7 @@ export class Jitsud implements AsyncDisposable {
     await this.#node?.close()
     await this.#directory?.close({ stopServices: stops(onExit) })
     await this.#listeners?.close()
+    await this.#states?.close()
     await this.#zero.close()
     this.#lock?.release()
   }

@@ -24,7 +24,12 @@ describe("conduit-cat's subcommands", () => {
 
   it('ls shows nothing and starts nothing where no hypervisor runs', async () => {
     expect(await outputOf(['ls'])).to.match(/^NAME +DOMID +FLOWS\n\nFLOW +NAME/)
-    expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({ names: [], flows: [], unlisted: [] })
+    expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({
+      names: [],
+      flows: [],
+      services: [],
+      unlisted: [],
+    })
     expect(world.hypervisors()).to.deep.equal([])
   })
 
@@ -50,7 +55,12 @@ describe("conduit-cat's subcommands", () => {
     client.stdin.end()
     listener.stdin.end()
     await Promise.all([client.ended, listener.ended])
-    expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({ names: [], flows: [], unlisted: [] })
+    expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({
+      names: [],
+      flows: [],
+      services: [],
+      unlisted: [],
+    })
   })
 
   it('ping measures handshakes', async () => {
