@@ -49,6 +49,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineEventfd(env, exports);
   DefineUnixSocket(env, exports);
   DefineTcpSocket(env, exports);
+  DefineUnixDatagram(env, exports);
   DefineFileLock(env, exports);
   DefineDevice(env, exports);
   DefineXenGrants(env, exports);

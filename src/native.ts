@@ -64,6 +64,8 @@ export interface Native {
   socketPair(stream: boolean): [number, number]
   sendMessage(fd: number, bytes: Uint8Array, fds: readonly number[]): boolean
   receiveMessage(fd: number, target: Uint8Array): NativeMessage | null
+  /** One datagram to a path, or to `@NAME` of the abstract namespace; false when the receiver's queue is full. */
+  unixSendTo(name: string, bytes: Uint8Array): boolean
   peerCredentials(fd: number): { pid: number; uid: number; gid: number }
   /** `address` is an IP literal; port 0 for one of the kernel's choice. */
   tcpListen(address: string, port: number, backlog: number): number

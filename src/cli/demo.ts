@@ -1,5 +1,5 @@
 // `conduit-cat demo`, which `npm start` runs: a listener and a client in two processes, found by name, move a file; its
-// SHA-256 is compared, and the flow table and the control page of that very flow are shown half-way.
+// SHA-256 is compared, and the flow table and the control page of that very flow are shown half-way. Then a service is summoned.
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { ConduitError } from '../index.js'
 import { hashFile, writeRandomFile } from './demo-file.js'
 import { FlowLook } from './demo-flow.js'
 import { DemoProcess } from './demo-process.js'
+import { demoSummon } from './demo-summon.js'
 import { catchInterruption } from './interruption.js'
 import { formatBytes, formatRate } from './quantity.js'
 import type { Summary } from './summary.js'
@@ -30,6 +31,7 @@ export async function demo({ bytes }: DemoOptions, say: Say): Promise<void> {
   const running: DemoProcess[] = []
   try {
     await moveFile({ directory, bytes, running, signal }, say)
+    await demoSummon({ runtimeDir: join(directory, 'run'), signal }, say)
   } finally {
     await Promise.all(running.map((one) => one.stop()))
     rmSync(directory, { recursive: true, force: true })

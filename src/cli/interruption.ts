@@ -3,10 +3,13 @@ import { Interrupted, signalStatus } from './exit-status.js'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Install the handlers; they stay until the process ends. The signal's reason is an {@link Interrupted}. */
-export function catchInterruption(): AbortSignal {
+/**
+ * Install the handlers; they stay until the process ends. The signal's reason is an {@link Interrupted}.
+ * @param signals those that end the process; all three by default
+ */
+export function catchInterruption(signals: readonly NodeJS.Signals[] = SIGNALS): AbortSignal {
   const controller = new AbortController()
-  for (const name of SIGNALS) {
+  for (const name of signals) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(signalStatus(name))
       controller.abort(new Interrupted(name))

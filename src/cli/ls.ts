@@ -1,9 +1,9 @@
-// `conduit-cat ls`: which names there are, who holds them, and which connections are open.
+// `conduit-cat ls`: which names there are, who holds them, which connections are open, and where jitsud's services are.
 import { type StoreView, viewStore } from './store-view.js'
 import { textTable } from './text-table.js'
 
-/** Two tables; headings alone where there is nothing. FLOWS counts the lines of the second. */
-export function listingLines({ names, flows, unlisted }: StoreView): string[] {
+/** Two tables, and a third of jitsud's services where there are any; headings alone where there is nothing. FLOWS counts the lines of the second. */
+export function listingLines({ names, flows, services, unlisted }: StoreView): string[] {
   const flowsOf = (name: string): number => flows.filter((flow) => flow.name === name).length
   return [
     ...textTable(
@@ -23,6 +23,13 @@ export function listingLines({ names, flows, unlisted }: StoreView): string[] {
       ]),
     ),
     ...unlisted.map(({ server, count }) => `and ${count} more to domain ${server}, which has no lines for them`),
+    ...(services.length === 0 ? [] : ['']),
+    ...(services.length === 0
+      ? []
+      : textTable(
+          ['SERVICE', 'STATE'],
+          services.map(({ name, state }) => [name, state]),
+        )),
   ]
 }
 

@@ -5,6 +5,7 @@ import { XENSTORE_SOCKET_NAME } from '../../protocol/local-control.js'
 import { untilAborted } from '../conduit/deadline.js'
 import { listFlows, listUnlisted } from '../conduit/flows.js'
 import { listNames } from '../conduit/names.js'
+import { listServiceStates, type ServiceStateEntry } from '../conduit/service-states.js'
 import { ConduitError, type Flow, isConduitError, type NameEntry, type UnlistedFlows } from '../index.js'
 import { native } from '../native.js'
 import { hasRuntimeDirectory, runtimeDirectory } from '../substrate/local/runtime-dir.js'
@@ -17,6 +18,8 @@ import { unixSocketTransport } from '../xenstore/unix-socket-transport.js'
 export interface StoreView {
   readonly names: readonly NameEntry[]
   readonly flows: readonly Flow[]
+  /** jitsud's, running or not. */
+  readonly services: readonly ServiceStateEntry[]
   /** Connections that have no line in the table, counted by their servers. */
   readonly unlisted: readonly UnlistedFlows[]
 }
@@ -24,7 +27,7 @@ export interface StoreView {
 /** A store that has not answered by then is stopped or hangs. */
 const LOOK_TIMEOUT_MS = 3000
 
-const NOBODY: StoreView = { names: [], flows: [], unlisted: [] }
+const NOBODY: StoreView = { names: [], flows: [], services: [], unlisted: [] }
 
 /**
  * A connection to the local store, or undefined when no hypervisor runs. Close it.
@@ -69,6 +72,11 @@ function explainTimeout(error: unknown): never {
 }
 
 export async function readView(store: XenstoreClient): Promise<StoreView> {
-  const [names, flows, unlisted] = await Promise.all([listNames(store), listFlows(store), listUnlisted(store)])
-  return { names, flows, unlisted }
+  const [names, flows, services, unlisted] = await Promise.all([
+    listNames(store),
+    listFlows(store),
+    listServiceStates(store),
+    listUnlisted(store),
+  ])
+  return { names, flows, services, unlisted }
 }

@@ -57,10 +57,12 @@ export class BootAttempt {
   async run(known = false): Promise<RunningInstance> {
     try {
       const instance = await this.#launch()
-      const ended = instance.launched.ended.then((how) => {
-        throw this.#failure(`it ended while it booted: ${how}`)
-      })
-      if (!known) await Promise.race([this.#ready(instance), ended])
+      if (!known) {
+        const ended = instance.launched.ended.then((how) => {
+          throw this.#failure(`it ended while it booted: ${how}`)
+        })
+        await Promise.race([this.#ready(instance), ended])
+      }
       return instance
     } catch (error) {
       const failure = asFailure(this.#parts.config.name, error)

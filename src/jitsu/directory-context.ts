@@ -17,6 +17,8 @@ export interface DirectoryContext {
   /** The domain that programs on this machine are in, where the store is Xen's; undefined on the local hypervisor. */
   readonly processDomid: Domid | undefined
   readonly onTimeline: (timeline: Timeline) => void
+  /** Where a service is has changed. */
+  readonly onState: (service: string) => void
   /** What runs, or is remembered of a service, has changed. */
   readonly onRecord: () => void
 }

@@ -34,10 +34,15 @@ export interface DirectoryOptions {
   readonly log?: Logger | undefined
   /** Runs when a summon has ended, and once more when its first byte came after that. */
   readonly onTimeline?: ((timeline: Timeline) => void) | undefined
+  /** Runs when the state of a service has changed. */
+  readonly onState?: ((service: string) => void) | undefined
   readonly clock?: MonotonicClock | undefined
   /** Milliseconds since 1970: Date.now by default. */
   readonly wallClock?: (() => number) | undefined
 }
+
+/** All services, none, or some. */
+export type StopServices = boolean | ((config: ServiceConfig) => boolean)
 
 /** How long it may take to find out whether what ran before still runs. */
 const ADOPT_TIMEOUT_MS = 10_000
@@ -73,6 +78,7 @@ export class Directory implements Services, AsyncDisposable {
       store,
       log,
       onTimeline,
+      onState: options.onState ?? (() => undefined),
       clock: options.clock ?? monotonicClock,
       wallClock: options.wallClock ?? Date.now,
       processes: new ProcessDomains(store),
@@ -146,7 +152,7 @@ export class Directory implements Services, AsyncDisposable {
    * Give up the boots under way, and stop what runs where `stopServices` says so: what does not is found by the next directory
    * with the same state file. Idempotent.
    */
-  close({ stopServices = false }: { readonly stopServices?: boolean } = {}): Promise<void> {
+  close({ stopServices = false }: { readonly stopServices?: StopServices } = {}): Promise<void> {
     this.#closed ??= this.#close(stopServices)
     return this.#closed
   }
@@ -277,13 +283,14 @@ export class Directory implements Services, AsyncDisposable {
     return { version: 1, services: Object.fromEntries(records) }
   }
 
-  async #close(stopServices: boolean): Promise<void> {
+  async #close(stopServices: StopServices): Promise<void> {
     const { log, store, processes } = this.#context
+    const stops = typeof stopServices === 'function' ? stopServices : () => stopServices
     const services = [...this.#services.values(), ...this.#retiring.values()]
     this.#stopReconnect()
     for (const service of services) service.close(closing())
     const ended = await Promise.allSettled(
-      services.map((service) => (stopServices ? service.stop(true) : service.settled())),
+      services.map((service) => (stops(service.config) ? service.stop(true) : service.settled())),
     )
     for (const result of ended)
       if (result.status === 'rejected') log.error('not all is stopped', errorFields(result.reason))

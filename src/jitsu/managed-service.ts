@@ -189,6 +189,11 @@ export class ManagedService implements Service {
     this.#instance?.close()
   }
 
+  #enter(state: ServiceState): void {
+    this.#state = state
+    this.#context.onState(this.name)
+  }
+
   /** @throws ConduitError BOOT_FAILED */
   #refuse(): void {
     if (this.#closed !== undefined) throw this.#closed
@@ -208,7 +213,7 @@ export class ManagedService implements Service {
   }
 
   #begin(boot: Boot, found?: { readonly launched: Launched; readonly ready: boolean }): void {
-    this.#state = 'starting'
+    this.#enter('starting')
     this.#used = this.#launcher
     this.#booting = this.#run(boot, found)
   }
@@ -237,7 +242,7 @@ export class ManagedService implements Service {
   }
 
   #becomeReady(boot: Boot, instance: RunningInstance): void {
-    this.#state = 'ready'
+    this.#enter('ready')
     this.#boot = undefined
     this.#attempt = undefined
     this.#pause.succeeded()
@@ -251,7 +256,7 @@ export class ManagedService implements Service {
   #onBootFailed(boot: Boot, attempt: BootAttempt, error: ConduitError): void {
     const pauseMs = this.#pause.failed(this.#context.clock.nowMs(), error.message)
     this.#context.log.warn(error.message, { ...errorFields(error), service: this.name, pauseMs })
-    this.#state = 'stopping'
+    this.#enter('stopping')
     this.#boot = undefined
     boot.failed(error)
     this.#stopWith(this.#clearAway(attempt))
@@ -285,7 +290,7 @@ export class ManagedService implements Service {
 
   #stop(): void {
     const instance = this.#instance as RunningInstance
-    this.#state = 'stopping'
+    this.#enter('stopping')
     this.#idleness.stop()
     this.#stopWith(this.#end(instance.launched, instance.config.stop))
   }
@@ -319,7 +324,7 @@ export class ManagedService implements Service {
     this.#instance = undefined
     this.#stopping = undefined
     this.#stuck = undefined
-    this.#state = 'stopped'
+    this.#enter('stopped')
     instance?.close()
     if (this.#used !== this.#launcher) void this.#used?.close()
     this.#used = undefined

@@ -2,7 +2,7 @@
 import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { CatProcesses, type CatProcessOptions } from '../support/cat-process.js'
-import { type LocalWorld, localWorld } from '../support/local-world.js'
+import { commandLines, type LocalWorld, localWorld, until } from '../support/local-world.js'
 
 describe("conduit-cat's subcommands", () => {
   let world: LocalWorld
@@ -24,7 +24,12 @@ describe("conduit-cat's subcommands", () => {
 
   it('ls shows nothing and starts nothing where no hypervisor runs', async () => {
     expect(await outputOf(['ls'])).to.match(/^NAME +DOMID +FLOWS\n\nFLOW +NAME/)
-    expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({ names: [], flows: [], unlisted: [] })
+    expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({
+      names: [],
+      flows: [],
+      services: [],
+      unlisted: [],
+    })
     expect(world.hypervisors()).to.deep.equal([])
   })
 
@@ -50,7 +55,12 @@ describe("conduit-cat's subcommands", () => {
     client.stdin.end()
     listener.stdin.end()
     await Promise.all([client.ended, listener.ended])
-    expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({ names: [], flows: [], unlisted: [] })
+    expect(JSON.parse(await outputOf(['ls', '--json']))).to.deep.equal({
+      names: [],
+      flows: [],
+      services: [],
+      unlisted: [],
+    })
   })
 
   it('ping measures handshakes', async () => {
@@ -133,6 +143,23 @@ describe("conduit-cat's subcommands", () => {
     expect(text).to.contain('every byte has arrived')
     const [sent, received] = [...text.matchAll(/SHA-256 ([0-9a-f]{64})/g)].map(([, hash]) => hash)
     expect(sent).to.equal(received)
+    expect(readdirSync(world.directory).join()).to.not.contain('conduit-demo')
+  })
+
+  it('demo summons a service, and shows what happened when', async () => {
+    const text = await outputOf(['demo', '--size', '1M'], { env: { TMPDIR: world.directory } })
+    const steps = ['6. jitsud, with one service', '7. a client: conduit-cat greeter', 'hello, I was not there']
+    for (const step of [...steps, 'greeter, summon 1: ready after', 'by conduit, 1 asker'])
+      expect(text).to.contain(step)
+    expect([...commandLines().values()].some((args) => args.includes('greeter'))).to.equal(false)
+  })
+
+  it('demo ends with 130 on Ctrl-C while its service boots, and leaves nothing of it', async () => {
+    const started = cats.start(['demo', '--size', '1M'], { env: { TMPDIR: world.directory } })
+    await started.prints('7. ')
+    started.kill('SIGINT')
+    expect(await started.ended).to.equal(130)
+    await until(() => ![...commandLines().values()].some((args) => args.includes('greeter')))
     expect(readdirSync(world.directory).join()).to.not.contain('conduit-demo')
   })
 

@@ -77,12 +77,22 @@ describe('a table', () => {
         { ...flow, connectionId: '0123456789ab' },
         { ...flow, connectionId: '0123456789ac', port: 'http' },
       ],
+      services: [],
       unlisted: [{ server: domid(1), count: 845 }],
     })
     expect(lines.slice(0, 3)).to.deep.equal(['NAME  DOMID  FLOWS', 'idle      3      0', 'web       1      2'])
     expect(lines[5]).to.equal('0123456789ab  web   *          1       2  established')
     expect(lines[6]).to.equal('0123456789ac  web   http       1       2  established')
     expect(lines.slice(7)).to.deep.equal(['and 845 more to domain 1, which has no lines for them'])
+  })
+
+  it('has the services of jitsud below, where there are any', () => {
+    const services = [
+      { name: 'mail', state: 'stopped' },
+      { name: 'www', state: 'ready' },
+    ] as const
+    const lines = listingLines({ names: [], flows: [], services, unlisted: [] })
+    expect(lines.slice(3)).to.deep.equal(['', 'SERVICE  STATE', 'mail     stopped', 'www      ready'])
   })
 })
 

@@ -115,6 +115,11 @@ const RULES: readonly Rule[] = [
     text: 'launchers -> native: they know no directory',
   },
   {
+    from: 'src/jitsu/domain-zero',
+    may: [...BELOW, 'src/jitsu/logger', 'src/conduit/', 'src/xenstore/', 'src/open', 'src/native', 'src/substrate/'],
+    text: 'domain-zero.ts chooses the store that jitsud lives on; it knows no services',
+  },
+  {
     from: 'src/jitsu/',
     may: [
       ...BELOW,

@@ -17,6 +17,7 @@ const FUNCTIONS: Record<Exclude<keyof Native, 'Mapping' | 'FdWatcher'>, readonly
   eventfdNotify: ['fd'],
   unixListen: ['path', 'flag'],
   unixConnect: ['path'],
+  unixSendTo: ['path', 'bytes'],
   unixAccept: ['fd'],
   socketPair: ['flag'],
   sendMessage: ['fd', 'bytes', 'fds'],
