@@ -6,6 +6,7 @@ import { readConfig } from '../jitsu/read-config.js'
 import type { AdminAddress } from './admin-client.js'
 import { checkConfig } from './check-config.js'
 import { EXIT, exitStatus, failureLine, Interrupted } from './exit-status.js'
+import { jitsuConfig, splitJitsuArguments } from './jitsu-arguments.js'
 import { JITSUD_EXAMPLES, JITSUD_NOTES } from './jitsud-help-text.js'
 import {
   adminAddress,
@@ -23,6 +24,7 @@ import { showTimelines } from './show-timelines.js'
 import { UsageError } from './usage-error.js'
 
 const PROGRAM = 'jitsud'
+const SUBCOMMANDS = ['check', 'status', 'timeline', 'help']
 
 interface ServeOptions {
   config?: string
@@ -40,7 +42,8 @@ interface AskOptions {
 /** Runs the arguments after `jitsud`; resolves with the exit status. Never throws. */
 export async function runJitsudCommandLine(args: readonly string[]): Promise<number> {
   try {
-    await buildProgram().parseAsync(args, { from: 'user' })
+    const { own, jitsu } = splitJitsuArguments(args, SUBCOMMANDS)
+    await buildProgram(jitsu).parseAsync(own, { from: 'user' })
     return EXIT.OK
   } catch (error) {
     // Being asked to end is how a service ends.
@@ -54,7 +57,8 @@ export async function runJitsudCommandLine(args: readonly string[]): Promise<num
   }
 }
 
-function buildProgram(): Command {
+/** @param jitsu the arguments that are Jitsu's, instead of a configuration */
+function buildProgram(jitsu: readonly string[]): Command {
   const program = new Command(PROGRAM)
     .description('boots services the moment somebody asks for their names, and answers for them in DNS')
     .exitOverride()
@@ -68,8 +72,10 @@ function buildProgram(): Command {
     .option('--log-format <format>', 'json, text, or auto: text on a terminal', logFormat, 'auto' as const)
     .option('--on-exit <what>', 'with what runs: default, stop or leave', onExit, 'default' as const)
     .action(async ({ config: file, ...options }: ServeOptions) => {
-      if (file === undefined) throw new UsageError('which configuration? --config FILE')
-      await serveServices({ ...options, read: () => readConfig(file), file })
+      if (file !== undefined) await serveServices({ ...options, read: () => readConfig(file), file })
+      if (jitsu.length === 0) throw new UsageError('which configuration? --config FILE')
+      const config = jitsuConfig(jitsu)
+      await serveServices({ ...options, read: async () => config, file: undefined })
     })
   addSubcommands(program)
   return program

@@ -26,6 +26,10 @@ export class DomainZero {
   readonly runtimeDir: string | undefined
   readonly environment: Conduit
   readonly store: XenstoreClient
+  /** Of the local hypervisor; on the local backend that is {@link store}. */
+  readonly localStore: XenstoreClient
+  /** As a process among those of this user; on the local backend that is {@link environment}. */
+  readonly #local: Conduit
   readonly #log: Logger
   readonly #hostIdListeners = new Set<() => void>()
   #registrar: Registrar | undefined
@@ -35,21 +39,28 @@ export class DomainZero {
   /** @throws ConduitError SUBSTRATE_UNAVAILABLE, RUNTIME_DIR, ADDON_MISSING, EACCES, ENOENT when this is not domain 0 */
   static async open({ log, ...options }: DomainZeroOptions): Promise<DomainZero> {
     const backend = selectBackend(options.backend)
-    const runtimeDir = backend === 'local' ? (options.runtimeDir ?? runtimeDirectory()) : undefined
-    // First: on the local backend that is what starts the local hypervisor, which has the store.
-    const environment = await openEnvironment({ ...options, backend, runtimeDir })
+    const localDir = options.runtimeDir ?? runtimeDirectory()
+    // First: that is what starts the local hypervisor, which has the store of programs. On Xen it is for those within dom0.
+    const local = await openEnvironment({ ...options, backend: 'local', runtimeDir: localDir })
+    let environment = local
     let store: XenstoreClient | undefined
+    let localStore: XenstoreClient | undefined
     try {
-      store = await XenstoreClient.open(
-        runtimeDir === undefined ? xenStore(native) : unixSocketTransport(join(runtimeDir, XENSTORE_SOCKET_NAME)),
-      )
-      const zero = new DomainZero({ backend, runtimeDir, environment, store, log })
+      localStore = await XenstoreClient.open(unixSocketTransport(join(localDir, XENSTORE_SOCKET_NAME)))
+      if (backend === 'xen') {
+        environment = await openEnvironment({ ...options, backend, loopback: async () => local })
+        store = await XenstoreClient.open(xenStore(native))
+      } else {
+        store = localStore
+      }
+      const runtimeDir = backend === 'local' ? localDir : undefined
+      const zero = new DomainZero({ backend, runtimeDir, environment, local, store, localStore, log })
       if (backend === 'xen') await zero.#giveOutNames()
       await zero.#followHostId()
       return zero
     } catch (error) {
-      await store?.close()
-      await environment.close()
+      await Promise.all([store?.close(), localStore?.close()])
+      await Promise.all([environment.close(), local.close()])
       throw explained(error)
     }
   }
@@ -58,13 +69,17 @@ export class DomainZero {
     backend: Backend
     runtimeDir: string | undefined
     environment: Conduit
+    local: Conduit
     store: XenstoreClient
+    localStore: XenstoreClient
     log: Logger
   }) {
     this.backend = parts.backend
     this.runtimeDir = parts.runtimeDir
     this.environment = parts.environment
     this.store = parts.store
+    this.localStore = parts.localStore
+    this.#local = parts.local
     this.#log = parts.log
     this.store.ref()
     this.store.onLost((error) => {
@@ -100,8 +115,8 @@ export class DomainZero {
   async close(): Promise<void> {
     await this.#registrar?.close()
     this.store.unref()
-    await this.store.close()
-    await this.environment.close()
+    await Promise.all([this.store.close(), this.localStore.close()])
+    await Promise.all([this.environment.close(), this.#local.close()])
   }
 
   /** Resolves when it is known, for the first time. */

@@ -172,6 +172,7 @@ export class Jitsud implements AsyncDisposable {
     const launchers = await Launchers.open({
       directory: join(dirname(this.#stateFile), LAUNCHERS_FOLDER),
       runtimeDir: this.#zero.runtimeDir,
+      xenStore: backend === 'xen' ? store : undefined,
     })
     const processDomid = backend === 'xen' ? environment.domid : undefined
     const directory = await Directory.open({
@@ -204,6 +205,7 @@ export class Jitsud implements AsyncDisposable {
       conduit: environment,
       store,
       processDomid,
+      localStore: backend === 'xen' ? this.#zero.localStore : undefined,
       services: directory,
       log: this.#log,
     })

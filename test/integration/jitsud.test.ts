@@ -6,6 +6,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
+import { listServiceStates } from '../../src/conduit/service-states.js'
 import { openEnvironment } from '../../src/open.js'
 import { queryDns } from '../../src/resolver/dns-client.js'
 import { eventually } from '../support/eventually.js'
@@ -254,6 +255,42 @@ describe('jitsud', () => {
     }
   })
 
+  describe('with the command line of Jitsu', () => {
+    const WORDS = ['-x', 'libvirt', 'dns=www.example.org,ip=192.0.2.1,name=www']
+
+    it('serves what that means, with its own options beside', async () => {
+      const jitsud = world.startWith(['-b', '127.0.0.1', '-l', '0', '-f', '0.0.0.0', ...WORDS])
+      await jitsud.says(/^jitsud serves$/)
+      const { rcode, answers } = await queryDns({ servers: [jitsud.serving.dns!], name: 'example.org', type: 'SOA' })
+      expect([rcode, answers[0]?.type]).to.deep.equal(['NOERROR', 'SOA'])
+      expect(await jitsud.end('SIGTERM')).to.equal(0)
+    })
+
+    it('ends with 2 for guests of Xen where there is none', async () => {
+      const { status, complaints } = await world.run([
+        ...['-l', '0', '-x', 'libxl'],
+        'dns=www.example.org,ip=192.0.2.1,name=www,kernel=/root/www.xen,memory=64000',
+      ])
+      expect([status, complaints]).to.deep.equal([
+        2,
+        'jitsud: CONFIG: service www: the launcher xl needs Xen, and this is not its dom0 (run jitsud in dom0, as root; elsewhere use "kind": "process")\n',
+      ])
+    })
+
+    it('ends with 2 for words that it does not know', async () => {
+      const { status, complaints } = await world.run(['-l', '0', 'dns=www.example.org,ip=192.0.2.1,color=blue'])
+      expect(status).to.equal(2)
+      expect(complaints)
+        .to.match(/^jitsud: [^\n]+\n$/)
+        .and.contain('color=blue: there is no such key')
+    })
+
+    it('is not taken for it where a configuration is given', async () => {
+      const { status, complaints } = await world.run(['-l', '0', '--config', world.configFile])
+      expect([status, /unknown option '-l'/.test(complaints)]).to.deep.equal([2, true])
+    })
+  })
+
   describe('that cannot start', () => {
     const attempt = async (config: unknown, args: readonly string[] = []) => {
       world.configure(config)
@@ -358,6 +395,32 @@ describe('jitsud', () => {
       const environment = readFileSync(`/proc/${world.starts('www')[0]}/environ`, 'utf8')
       expect(environment).to.not.contain('NOTIFY_SOCKET')
     })
+  })
+
+  it('shows in the store where its services are, and nothing when it has ended', async () => {
+    const jitsud = await world.start({
+      dns: DNS,
+      services: [world.conduitService('www'), world.conduitService('mail')],
+    })
+    const environment = await openEnvironment({ backend: 'local', runtimeDir: world.runtimeDir })
+    try {
+      const states = async (): Promise<string> => {
+        const entries = await listServiceStates(environment.store)
+        return entries.map(({ name, state }) => `${name} ${state}`).join(', ')
+      }
+      await eventually(async () => (await states()) === 'mail stopped, www stopped')
+      await ask(jitsud)
+      await eventually(async () => (await states()) === 'mail stopped, www ready')
+      process.kill(world.starts('www')[0]!, 'SIGKILL')
+      await eventually(async () => (await states()) === 'mail stopped, www stopped')
+      world.configure({ dns: DNS, services: [world.conduitService('www')] })
+      jitsud.child.kill('SIGHUP')
+      await eventually(async () => (await states()) === 'www stopped')
+      await jitsud.end('SIGTERM')
+      expect(await states()).to.equal('')
+    } finally {
+      await environment.close()
+    }
   })
 
   it('keeps its state where systemd says', async () => {

@@ -128,7 +128,12 @@ export class JitsudWorld {
   }
 
   launch(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): JitsudProcess {
-    const all = ['--config', this.configFile, '--log-format', 'json', '--log-level', 'debug', ...args]
+    return this.startWith(['--config', this.configFile, ...args], env)
+  }
+
+  /** Without a configuration file. */
+  startWith(args: readonly string[], env: NodeJS.ProcessEnv = {}): JitsudProcess {
+    const all = ['--log-format', 'json', '--log-level', 'debug', ...args]
     const started = new JitsudProcess(all, { ...this.env, ...env })
     this.#started.push(started)
     return started

@@ -5,19 +5,23 @@ import type { MonotonicClock } from '../monotonic-clock.js'
 import { afterDelay } from './delay-readiness.js'
 import type { ReadinessContext } from './readiness.js'
 
-/** Between attempts: the first, doubled up to the last. */
-export const FIRST_PAUSE_MS = 5
-export const LONGEST_PAUSE_MS = 250
+/** Between attempts: a share of the time that it took so far, so that what the asking adds to a boot is a share of it too. */
+const PAUSE_SHARE = 1 / 40
+const SHORTEST_PAUSE_MS = 1
+const LONGEST_PAUSE_MS = 250
 /** A guest without an address yet drops the SYN: asking again is faster than the kernel's own second. */
 export const ATTEMPT_MS = 500
 
 /** @throws the signal's reason */
 export async function portAccepts(context: ReadinessContext, address: SocketAddress): Promise<void> {
   context.missing(`nothing accepts connections at ${formatSocketAddress(address)}`)
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    if (await accepts(address, context)) return context.alive()
-    await afterDelay(context, pauseMs)
+  const { clock } = context
+  const startMs = clock.nowMs()
+  while (!(await accepts(address, context))) {
+    const pauseMs = (clock.nowMs() - startMs) * PAUSE_SHARE
+    await afterDelay(context, Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, pauseMs)))
   }
+  context.alive()
 }
 
 /** Whether something accepts there now. @throws the signal's reason */
