@@ -18,12 +18,17 @@ const GRACE_MS = 1000
 export function breakOffWhenDrained(clock: Clock, connection: OpenConnection, error: ConduitError): void {
   const { channel } = connection
   const look = () => {
-    if (channel.state === 'closed' || channel.peerGone || channel.inbound !== 'open') return
+    if (channel.state === 'closed' || channel.peerGone || isOver(channel)) return
     if (hasData(channel)) wait()
     else connection.onPeerLost(error)
   }
   const wait = () => clock.after(GRACE_MS, look).unref()
   wait()
+}
+
+/** Nothing is left that the peer would have to do. Where only it had ended, a writer here still waits for it. */
+function isOver({ inbound, outbound }: VchanChannel): boolean {
+  return inbound === 'ended' && outbound === 'ended'
 }
 
 /** A channel that fails while it is looked at has told its owner. */
