@@ -26,17 +26,17 @@ export async function serveNames({ reserved }: ServeNamesOptions): Promise<never
   store.ref()
   store.onLost(() => diagnostics.say(`the store at ${socket} is gone: waiting for it`))
   store.onReconnect(() => diagnostics.say(`the store at ${socket} is back`))
-  let fail: (error: ConduitError) => void = () => undefined
-  const takenOver = new Promise<never>((_, reject) => {
+  let fail: (error: unknown) => void = () => undefined
+  const over = new Promise<never>((_, reject) => {
     fail = reject
   })
-  takenOver.catch(() => undefined)
-  const starting = Registrar.start(store, { reserved, onTakenOver: fail }).catch(explained)
+  over.catch(() => undefined)
+  const starting = Registrar.start(store, { reserved, onTakenOver: fail, onFailed: fail }).catch(explained)
   try {
     await untilAborted(starting, interrupted)
     diagnostics.say(`serving names in the store at ${socket}`)
     void notifyReady(diagnostics)
-    return await untilAborted(takenOver, interrupted)
+    return await untilAborted(over, interrupted)
   } finally {
     // One that is still starting is waited for: it may have left its mark.
     await starting.then(

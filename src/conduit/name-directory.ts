@@ -69,24 +69,41 @@ export class NameDirectory {
   /** Take over what an earlier registrar left in the store. */
   async adopt(): Promise<void> {
     for (const name of namesAmong(await this.#store.directory(CONDUIT_ROOT))) {
-      const [text, rights] = await Promise.all([
-        this.#store.readText(namePath(name)),
-        this.#store.getPermissions(namePath(name)),
-      ])
-      // A claim of the flat layout: it can be anybody's, and gives no right to the name.
-      if (rights[0]?.domid !== DOM0 || rights[0].access !== 'r') continue
-      const owner = parseOwner(text)
-      if (owner === undefined || !(await this.#store.isDomainIntroduced(owner))) {
-        await this.#store.remove(namePath(name))
-        continue
+      try {
+        await this.#adoptName(name)
+      } catch (error) {
+        // Taken away while we looked: it is nobody's, and no reason to fail the others.
+        ignoreMissing(error)
+        const record = this.#names.get(name)
+        if (record !== undefined) await this.#drop(name, record)
       }
-      const record = this.#hold(name, owner)
-      await Promise.all([record.listenWatch, ...this.#writeName(name, owner)])
-      for (const child of await this.#store.directory(listenPath(name))) {
-        const client = parseDomid(child)
-        if (client === undefined) continue
+    }
+  }
+
+  async #adoptName(name: string): Promise<void> {
+    const [text, rights] = await Promise.all([
+      this.#store.readText(namePath(name)),
+      this.#store.getPermissions(namePath(name)),
+    ])
+    // A claim of the flat layout: it can be anybody's, and gives no right to the name.
+    if (rights[0]?.domid !== DOM0 || rights[0].access !== 'r') return
+    const owner = parseOwner(text)
+    if (owner === undefined || !(await this.#store.isDomainIntroduced(owner))) {
+      await this.#store.remove(namePath(name))
+      return
+    }
+    const record = this.#hold(name, owner)
+    await Promise.all([record.listenWatch, ...this.#writeName(name, owner)])
+    for (const child of await this.#store.directory(listenPath(name))) {
+      const client = parseDomid(child)
+      if (client === undefined) continue
+      try {
         await Promise.all(this.#writeClient(name, record, client))
         if (await this.#isAbused(name, client)) await this.dismiss(client, name)
+      } catch (error) {
+        // The directory is the client's to remove, at any moment: it has gone then.
+        ignoreMissing(error)
+        await this.dismiss(client, name)
       }
     }
   }

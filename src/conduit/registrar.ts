@@ -25,6 +25,8 @@ export interface RegistrarOptions {
    * taken the store over all the same.
    */
   readonly onTakenOver?: (error: ConduitError) => void
+  /** Called, once, when the store came back and could not be served again: this registrar is of no use any more. */
+  readonly onFailed?: (error: unknown) => void
   /** For how long another registrar may take to answer; timers by default. */
   readonly clock?: Clock
 }
@@ -66,10 +68,11 @@ export class Registrar {
   readonly #stopReconnect: () => void
   readonly #claim: RegistrarClaim | undefined
   readonly #onTakenOver: (error: ConduitError) => void
+  readonly #onFailed: (error: unknown) => void
   readonly #isProcessOf: IsProcessOf
   #domains: DomainFollower | undefined
   #working: Promise<void> | undefined
-  #takenOver = false
+  #over = false
   #closed = false
 
   private constructor(store: XenstoreClient, options: RegistrarOptions) {
@@ -77,6 +80,7 @@ export class Registrar {
     this.#directory = new NameDirectory(store, options.reserved ?? new Map())
     this.#claim = options.onTakenOver && new RegistrarClaim(store, options.clock)
     this.#onTakenOver = options.onTakenOver ?? (() => undefined)
+    this.#onFailed = options.onFailed ?? (() => undefined)
     this.#isProcessOf = options.isProcessOf ?? (() => false)
     this.#stopReconnect = store.onReconnect(() => void this.#restart().catch((error) => this.#failed(error)))
   }
@@ -152,9 +156,10 @@ export class Registrar {
 
   /** While it runs. That the store is lost again is no reason to end: the next connection begins anew. */
   #failed(error: unknown): void {
-    if (this.#takenOver || this.#closed || !isConduitError(error, 'EADDRINUSE')) return
-    this.#takenOver = true
-    this.#onTakenOver(error)
+    if (this.#over || this.#closed || isConduitError(error, 'XENSTORE_DISCONNECTED')) return
+    this.#over = true
+    if (isConduitError(error, 'EADDRINUSE')) this.#onTakenOver(error)
+    else this.#onFailed(error)
   }
 
   async #prepare(): Promise<void> {

@@ -306,6 +306,23 @@ export function describeRegistrar(traits: StoreTraits): void {
       expect(await Promise.all(left)).to.deep.equal([[], [], ['0123456789ab']])
     })
 
+    it('that starts again is not stopped by a client that removes its directory at that moment', async () => {
+      const [server, client] = [await world.guest(3), await world.guest(7)]
+      await server.ask('register', 'web')
+      await server.ask('register', 'mail')
+      await client.ask('want', 'web')
+      await world.registrar.close()
+      const store = await world.client(0)
+      const directory = store.directory.bind(store)
+      store.directory = async (path, options) => {
+        if (path === '/conduit/web/listen/7') await client.store.remove(path)
+        return directory(path, options)
+      }
+      world.registrar = await Registrar.start(store)
+      expect(await server.read('/conduit/web')).to.equal('3')
+      expect(await server.read('/conduit/mail')).to.equal('3')
+    })
+
     it('leaves a hostile server its own quota for what it writes about its connections', async () => {
       const server = await world.guest(3)
       await server.ask('register', 'web')

@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import { domid } from '../../protocol/xen.js'
 import { ENTRIES_PER_CLIENT } from '../../src/conduit/name-directory.js'
 import { Registrar } from '../../src/conduit/registrar.js'
+import { ConduitError } from '../../src/errors.js'
 import { XenstoreClient } from '../../src/xenstore/client.js'
 import { eventually, turns } from '../support/eventually.js'
 import { holdUp } from '../support/hold-up.js'
@@ -41,6 +42,24 @@ describe('registrar', () => {
     }
     await turns()
     expect(await world.dom0.exists('/conduit/web/listen/7')).to.equal(true)
+  })
+
+  it('says so when a store that came back cannot be served again', async () => {
+    await world.registrar.close()
+    const store = await world.client(0)
+    let comeBack: () => void = () => undefined
+    store.onReconnect = (listener) => {
+      comeBack = listener
+      return () => undefined
+    }
+    let fail: (error: unknown) => void = () => undefined
+    const failed = new Promise<unknown>((resolve) => {
+      fail = resolve
+    })
+    world.registrar = await Registrar.start(store, { onFailed: fail })
+    store.mkdir = () => Promise.reject(new ConduitError('EACCES', 'the store is closed to this domain'))
+    comeBack()
+    expect(await failed).to.include({ code: 'EACCES' })
   })
 
   describe('an answer that comes too late', () => {
