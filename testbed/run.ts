@@ -3,9 +3,9 @@ import { constants } from 'node:os'
 import { startInGuest } from './guest-program.js'
 import { Machine } from './machine.js'
 import { OutputRelay } from './output-relay.js'
-import type { RemoteProcess } from './remote-process.js'
 import { HELP, parseRunOptions, type RunOptions, UsageError } from './run-options.js'
 import { FAILED } from './run-status.js'
+import { ended, statusOfTwo } from './running.js'
 
 async function main(argv: readonly string[]): Promise<number> {
   try {
@@ -59,20 +59,7 @@ async function commands(machine: Machine, options: RunOptions): Promise<number> 
   relay.attach(process)
   const dom0 = { process, relay }
   if (!two) return ended(dom0)
-  if (options.until !== undefined) return ended(options.until === 'dom0' ? dom0 : guest!)
-  const [ofDom0, ofGuest] = await Promise.all([ended(dom0), ended(guest!)])
-  return ofDom0 === 0 ? ofGuest : ofDom0
-}
-
-interface Running {
-  readonly process: RemoteProcess
-  readonly relay: OutputRelay
-}
-
-async function ended({ process, relay }: Running): Promise<number> {
-  const { status } = await process.wait()
-  relay.flush()
-  return status
+  return statusOfTwo({ dom0, domu: guest! }, options.until)
 }
 
 async function startGuest(machine: Machine, { guest, memory, domu }: RunOptions, relay: OutputRelay) {

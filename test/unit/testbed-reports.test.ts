@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { parseReport, startLine } from '../../testbed/agent-protocol.js'
 import { lineSplitter } from '../../testbed/line-splitter.js'
 import { OutputRelay } from '../../testbed/output-relay.js'
+import { statusOfTwo } from '../../testbed/running.js'
 import { TestOutcome } from '../../testbed/test-outcome.js'
 import { formatRecord, RecordReader, type TestRecord } from '../../testbed/test-records.js'
 
@@ -151,5 +152,19 @@ describe('output of two commands at a time', () => {
 
   it('comes as it is from one command', () => {
     expect(relayed(false, 'a', 'b\nc')).to.deep.equal(['a', 'b\nc'])
+  })
+
+  it('loses no last line of the command that is killed when the other ends', async () => {
+    const written: string[] = []
+    const write = (bytes: Uint8Array) => written.push(Buffer.from(bytes).toString())
+    const command = (text: string, wait: () => Promise<{ status: number }>) => {
+      const relay = new OutputRelay(true, { stdout: write, stderr: write })
+      relay.piece(Buffer.from(text), 'stdout')
+      return { relay, process: { wait } }
+    }
+    const dom0 = command('ends', async () => ({ status: 3 }))
+    const domu = command('goes on', () => new Promise(() => undefined))
+    expect(await statusOfTwo({ dom0, domu }, 'dom0')).to.equal(3)
+    expect(written).to.deep.equal(['ends', 'goes on'])
   })
 })
