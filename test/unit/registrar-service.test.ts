@@ -30,6 +30,24 @@ describe('the unit of conduit-registrar', () => {
     expect([unit.settings('Type'), unit.settings('NotifyAccess')]).to.deep.equal([['notify'], ['all']])
   })
 
+  it('leaves the registrar no capability, network or device', () => {
+    const taken = {
+      CapabilityBoundingSet: [''],
+      NoNewPrivileges: ['yes'],
+      RestrictAddressFamilies: ['AF_UNIX'],
+      PrivateNetwork: ['yes'],
+      IPAddressDeny: ['any'],
+      PrivateDevices: ['yes'],
+      DevicePolicy: ['closed'],
+    }
+    const given = Object.keys(taken).map((key) => [key, unit.settings(key)])
+    expect(Object.fromEntries(given)).to.deep.equal(taken)
+    // They would give some of it back, in whatever order they stand.
+    for (const key of ['AmbientCapabilities', 'DeviceAllow', 'IPAddressAllow']) {
+      expect(unit.settings(key), key).to.deep.equal([])
+    }
+  })
+
   // Where systemd is, it is the judge; elsewhere nobody runs the unit.
   if (UnitFile.canBeVerified) {
     it('is understood by systemd, line by line', () => {
