@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildAddon, nodeHeaders } from './addon/build-addon.mjs'
+import { needsInstall } from './needs-install.mjs'
 
 const root = dirname(fileURLToPath(import.meta.url))
 const inRoot = (...parts) => join(root, ...parts)
@@ -39,8 +40,7 @@ function run(title, command, args, options = {}) {
 }
 
 function install() {
-  const installed = newest(inRoot('node_modules', '.package-lock.json'))
-  if (installed !== 0 && installed >= newest(inRoot('package-lock.json'))) return
+  if (!needsInstall(root)) return
   run('installing dependencies', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
 }
 
