@@ -6,10 +6,14 @@ import { isConduitError } from '../errors.js'
 import { native } from '../native.js'
 import { openDevice, XEN_DEVICES, type XenDevice } from '../substrate/xen/devices.js'
 import { GRANT_LIMIT_PATH, readGrantLimit } from '../substrate/xen/granted-pages.js'
-import { isXenDomain, nodeState, storePaths, VCHAN_DEVICES } from '../substrate/xen/presence.js'
+import { chooseStore, isXenDomain, nodeState, VCHAN_DEVICES } from '../substrate/xen/presence.js'
 import { XenSubstrate } from '../substrate/xen/xen-substrate.js'
 import { attempt, type Check } from './doctor-check.js'
 
+/** Debian starts xenstored from the init script of the toolstack; elsewhere it has a unit of its own. */
+const START_STORE =
+  'in dom0: service xen start (Debian), or systemctl start xenstored; in a guest: modprobe xenfs, for /dev/xen/xenbus'
+const GRANTS_REFUSED = 'modprobe -r xen-gntalloc && modprobe xen-gntalloc; dmesg says why the kernel refuses'
 /** A store that has not answered by then is dead. */
 const STORE_TIMEOUT_MS = 3000
 
@@ -71,16 +75,28 @@ function deviceCheck(device: XenDevice, worst: 'fail' | 'warn', { root, nodeStat
     name,
     state: worst,
     text: 'this user may not open it',
-    fix: `run as root, or give it to a group: echo 'KERNEL=="xen/${device}", GROUP="xen", MODE="0660"' > /etc/udev/rules.d/60-xen.rules`,
+    fix: giveToGroup(device),
   }
 }
 
-async function storeCheck(worst: 'fail' | 'warn', { root, askDomid }: XenSight): Promise<Check> {
+/** Root's own commands, from no group to a node that its members may open. */
+function giveToGroup(device: XenDevice): string {
+  return [
+    'run as root, or give it to a group (members log in anew): groupadd -rf xen; usermod -aG xen USER',
+    `echo 'KERNEL=="xen/${device}", GROUP="xen", MODE="0660"' >> /etc/udev/rules.d/60-xen.rules`,
+    'udevadm control --reload && udevadm trigger',
+  ].join('; ')
+}
+
+async function storeCheck(worst: 'fail' | 'warn', { root, nodeState: look, askDomid }: XenSight): Promise<Check> {
   const name = 'xenstore'
-  const [path] = storePaths(root)
-  if (path === undefined) {
-    const fix = 'in dom0: systemctl start xenstored; in a guest: modprobe xenfs, and run as root, for /dev/xen/xenbus'
-    return { name, state: worst, text: 'neither the socket of xenstored nor /dev/xen/xenbus can be opened', fix }
+  const { path, state } = chooseStore(root, process.env, look)
+  if (state === 'missing') return { name, state: worst, text: 'there is no store', fix: START_STORE }
+  if (state === 'closed') {
+    const fix = path.endsWith('xenbus')
+      ? giveToGroup('xenbus')
+      : 'run as root: the socket of xenstored is for root alone'
+    return { name, state: worst, text: `${path}: this user may not open it`, fix }
   }
   try {
     return { name, state: 'ok', text: `answers through ${path}: this is domain ${await askDomid(STORE_TIMEOUT_MS)}` }
@@ -99,7 +115,8 @@ function grantCheck(worst: 'fail' | 'warn', { root, grantPage }: XenSight): Chec
     return { name, state: 'ok', text: `${limit} pages for the whole domain, 33 a connection with 64 KiB rings` }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code !== 'ENOSPC') return { name, state: worst, text: `no page can be granted: ${message}` }
+    if (code !== 'ENOSPC')
+      return { name, state: worst, text: `no page can be granted: ${message}`, fix: GRANTS_REFUSED }
     return { name, state: worst, text: `all of ${limit} pages are granted: new connections fail`, fix }
   }
 }

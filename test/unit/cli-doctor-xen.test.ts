@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { expect } from 'chai'
 import { type XenSight, xenChecks } from '../../src/cli/doctor-xen.js'
 import { ConduitError } from '../../src/errors.js'
-import { nodeState } from '../../src/substrate/xen/presence.js'
+import { chooseStore, nodeState } from '../../src/substrate/xen/presence.js'
 
 describe('the doctor on Xen', () => {
   let root: string
@@ -64,6 +64,9 @@ describe('the doctor on Xen', () => {
     const finding = await find('/dev/xen/gntdev', { nodeState: () => 'closed' })
     expect(finding).to.include({ state: 'fail', text: 'this user may not open it' })
     expect(finding?.fix).to.include('KERNEL=="xen/gntdev"')
+    for (const step of ['groupadd', 'usermod -aG xen', 'udevadm control --reload && udevadm trigger']) {
+      expect(finding?.fix).to.include(step)
+    }
   })
 
   it('tells a store that is not there from one that does not answer', async () => {
@@ -76,7 +79,30 @@ describe('the doctor on Xen', () => {
       fix: 'look at xenstored',
     })
     rmSync(join(root, 'dev/xen/xenbus'))
-    expect((await find('xenstore'))?.fix).to.include('systemctl start xenstored')
+    expect((await find('xenstore'))?.fix).to.include('service xen start')
+  })
+
+  it('tells a store that is closed to this user from one that is not there', async () => {
+    const closed = await find('xenstore', { nodeState: () => 'closed' })
+    expect(closed).to.include({ state: 'fail' })
+    expect(closed?.text).to.include('may not open it')
+    expect(closed?.fix).to.include('run as root').and.not.include('start')
+  })
+
+  it('looks at the store that is then opened: the first that this user may open', () => {
+    const socket = join(root, 'run/xenstored/socket')
+    const environment = { XENSTORED_PATH: '/run/xenstored/socket' }
+    const closed: typeof nodeState = (path) => (path === socket ? 'closed' : 'open')
+    expect(chooseStore(root, environment, closed).path).to.equal(join(root, 'dev/xen/xenbus'))
+    expect(chooseStore(root, environment, () => 'closed')).to.deep.equal({ path: socket, state: 'closed' })
+    expect(chooseStore(root, environment, () => 'missing').state).to.equal('missing')
+  })
+
+  it('has something to do about every reason why no page can be granted', async () => {
+    const grantPage = () => {
+      throw Object.assign(new Error('Cannot allocate memory'), { code: 'ENOMEM' })
+    }
+    expect((await find('grants', { grantPage }))?.fix).to.include('dmesg')
   })
 
   it('finds gntalloc full, with the file that raises its limit', async () => {

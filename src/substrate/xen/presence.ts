@@ -33,14 +33,29 @@ export function nodeState(path: string, access: typeof accessSync = accessSync):
   }
 }
 
-/** The daemon's socket and the kernel's device, as far as this user may open them; the one that is used first. */
-export function storePaths(root = '/', environment: NodeJS.ProcessEnv = process.env): string[] {
-  const candidates = new Set([join(root, xenstoredSocket(environment)), join(root, XEN_DEVICES.xenbus.path)])
-  return [...candidates].filter((path) => nodeState(path) === 'open')
+export interface StoreChoice {
+  readonly path: string
+  readonly state: ReturnType<typeof nodeState>
+}
+
+/**
+ * The daemon's socket in the domain where it runs, the kernel's device in every other: the first that this user may open,
+ * else the first that is there, else the device. Whoever opens the store and whoever only looks ask here.
+ */
+export function chooseStore(
+  root = '/',
+  environment: NodeJS.ProcessEnv = process.env,
+  look: typeof nodeState = nodeState,
+): StoreChoice {
+  const device = join(root, XEN_DEVICES.xenbus.path)
+  const paths = [...new Set([join(root, xenstoredSocket(environment)), device])]
+  const found = paths.map((path) => ({ path, state: look(path) }))
+  const inState = (wanted: StoreChoice['state']) => found.find(({ state }) => state === wanted)
+  return inState('open') ?? inState('closed') ?? { path: device, state: 'missing' }
 }
 
 /** A Xen domain, whose three devices and store this user may open. */
 export function canUseXen(root = '/'): boolean {
   const open = (device: XenDevice) => nodeState(join(root, XEN_DEVICES[device].path)) === 'open'
-  return isXenDomain(root) && VCHAN_DEVICES.every(open) && storePaths(root).length > 0
+  return isXenDomain(root) && VCHAN_DEVICES.every(open) && chooseStore(root).state === 'open'
 }
