@@ -202,8 +202,9 @@ describe('a guest that is hostile to domain 0', () => {
         expect(await live(0)).to.be.within(LAST_STEP, 2 * LAST_STEP)
       })
 
-      for (let step = 3; step <= LAST_STEP; step += 10) {
-        it(`as a ${role}, at step ${step}, ends the connection and leaves nothing`, () => live(step))
+      for (let step = 1; step <= LAST_STEP; step += 3) {
+        it(`as a ${role}, at step ${step} (every third, as each is a process of its own), ends the connection and leaves nothing`, () =>
+          live(step))
       }
     }
   })
