@@ -17,16 +17,22 @@ const TEST_PACKAGES = ['mocha', 'chai', 'fast-check']
 
 /** Entries in a fixed order; `extra` ones last. */
 export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]): Generator<CpioEntry> {
-  const { bin, dependencies } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
+  const { bin, dependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8'),
+  ) as {
     bin: Record<string, string>
     dependencies: Record<string, string>
+    optionalDependencies: Record<string, string>
   }
   const commands = new Set(Object.values(bin))
   const runnable = (name: string) => !name.endsWith('.d.ts') && !name.endsWith('.tsbuildinfo')
   const files = [
     ...filesBelow(join(PROJECT_ROOT, 'dist'), 'dist', runnable),
     ...['package.json', 'build/Release/conduit.node'].map(projectFile),
-    ...packageFolders(PROJECT_ROOT, [...Object.keys(dependencies), ...TEST_PACKAGES]).flatMap(packageFiles),
+    ...packageFolders(PROJECT_ROOT, [
+      ...Object.keys({ ...dependencies, ...optionalDependencies }),
+      ...TEST_PACKAGES,
+    ]).flatMap(packageFiles),
   ]
   for (const { path, source } of files) {
     yield fileEntry({ path: join(FOLDER, path), source, executable: commands.has(path) })
