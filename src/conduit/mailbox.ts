@@ -1,13 +1,14 @@
 // A domain's side of the mailbox by which it asks the registrar for a name, or to be let in to one.
 // One watch for all questions; questions about one name take turns, since they share the answer's node. The processes of a
-// domain share its mailbox: each marks the names that it wants, and the last to leave takes the want away.
-import { randomBytes } from 'node:crypto'
+// domain share its mailbox: each marks the names that it wants, and the last to leave takes the want away. Marks of processes that
+// ended without leaving are cleared by whoever comes next.
 import { type MailboxRequest, mailboxPath, parseAnswer, pathBelow } from '../../protocol/conduit.js'
 import type { Domid } from '../../protocol/xen.js'
 import { ConduitError, type ConduitErrorCode, ERROR_CODES, isConduitError } from '../errors.js'
 import type { XenstoreClient } from '../xenstore/client.js'
 import type { XenstoreWatch } from '../xenstore/watch.js'
 import { untilAborted } from './deadline.js'
+import { freshMark, isDeadMark } from './process-mark.js'
 
 const HINTS: Partial<Record<ConduitErrorCode, string>> = {
   EADDRINUSE: 'another domain holds the name: choose another one, or stop its holder (conduit-cat ls shows it)',
@@ -20,7 +21,7 @@ const HINTS: Partial<Record<ConduitErrorCode, string>> = {
 export class Mailbox {
   readonly #store: XenstoreClient
   readonly #domid: () => Domid
-  readonly #mark = randomBytes(4).toString('hex')
+  readonly #mark = freshMark()
   readonly #turns = new Map<string, Promise<unknown>>()
   readonly #listeners = new Map<string, () => void>()
   /** Requests that failed, on their way out of the store. */
@@ -79,7 +80,7 @@ export class Mailbox {
       const asked = Promise.all([
         this.#watch(root),
         this.#store.remove(answer).catch(ignoreMissing),
-        this.#store.write(kind === 'want' ? `${root}/want/${name}/${this.#mark}` : `${root}/register/${name}`, ''),
+        kind === 'want' ? this.#markWant(root, name) : this.#store.write(`${root}/register/${name}`, ''),
       ])
       const reply = await untilAborted(Promise.all([text, asked]), signal)
       this.#check(name, reply[0])
@@ -92,6 +93,30 @@ export class Mailbox {
       // That of a want may be another process's as well: it goes with the last of them.
       if (kind === 'register') this.#store.remove(answer).catch(() => undefined)
     }
+  }
+
+  async #markWant(root: string, name: string): Promise<void> {
+    const mark = `${root}/want/${name}/${this.#mark}`
+    const full = await this.#store.write(mark, '').then(
+      () => false,
+      (error: unknown) => {
+        if (!isConduitError(error, 'XENSTORE_QUOTA')) throw error
+        return true
+      },
+    )
+    const cleared = this.#clearMarks(`${root}/want/${name}`)
+    if (!full) {
+      // Nobody waits for it.
+      cleared.catch(() => undefined)
+      return
+    }
+    await cleared
+    await this.#store.write(mark, '')
+  }
+
+  async #clearMarks(want: string): Promise<void> {
+    const dead = (await this.#store.directory(want).catch(noneWhenMissing)).filter(isDeadMark)
+    await Promise.all(dead.map((mark) => this.#store.remove(`${want}/${mark}`).catch(ignoreMissing)))
   }
 
   /** Whoever asked does not wait for it: the store may be what failed. */
@@ -113,7 +138,7 @@ export class Mailbox {
     const want = `${root}/want/${name}`
     await this.#store.transaction(async (transaction) => {
       const marks = await this.#store.directory(want, { transaction }).catch(noneWhenMissing)
-      const last = marks.every((mark) => mark === this.#mark)
+      const last = marks.every((mark) => mark === this.#mark || isDeadMark(mark))
       if (marks.includes(this.#mark)) await this.#store.remove(last ? want : `${want}/${this.#mark}`, { transaction })
       if (last) await this.#store.remove(`${root}/answer/${name}`, { transaction }).catch(ignoreMissing)
     })

@@ -1,9 +1,12 @@
 // A domain's side of the mailbox over the embedded store, with a registrar.
+import { readlinkSync } from 'node:fs'
 import { expect } from 'chai'
 import { Mailbox } from '../../src/conduit/mailbox.js'
 import { eventually } from '../support/eventually.js'
 import { expectCode } from '../support/expect-rejection.js'
 import { StoreWorld } from '../support/store-world.js'
+
+const namespace = () => /[0-9]+/.exec(readlinkSync('/proc/self/ns/pid'))![0]
 
 describe('mailbox', () => {
   let world: StoreWorld
@@ -32,6 +35,39 @@ describe('mailbox', () => {
     await eventually(() => world.dom0.exists('/local/domain/7/data/conduit/answer/web'))
     await mailbox.withdraw('register', 'web')
     expect(await world.dom0.directory('/local/domain/7/data/conduit/answer')).to.deep.equal([])
+    await mailbox.close()
+  })
+
+  it('clears away what processes left that ended without a word, and only that', async () => {
+    const guest = await world.guest(7)
+    await (await world.guest(3)).ask('register', 'web')
+    const mailbox = new Mailbox(guest.store, () => guest.domid)
+    await mailbox.ask('want', 'web', new AbortController().signal)
+    const want = 'data/conduit/want/web'
+    const [own] = await guest.store.directory(want)
+    const parts = own!.split('-')
+    // A process of the same number that began earlier, one of another pid namespace, and one of an older version.
+    const dead = [parts[0], '1', parts[2], '0000000a'].join('-')
+    const others = [[parts[0], '1', '1', '0000000b'].join('-'), '0000000c']
+    for (const mark of [dead, ...others]) await guest.store.write(`${want}/${mark}`, '')
+    const next = new Mailbox(guest.store, () => guest.domid)
+    await next.ask('want', 'web', new AbortController().signal)
+    await eventually(async () => !(await guest.store.directory(want)).includes(dead))
+    expect(await guest.store.directory(want)).to.include.members([own!, ...others])
+    await Promise.all([mailbox.close(), next.close()])
+  })
+
+  it('finds room where the dead have filled the quota of the node', async () => {
+    const guest = await world.guest(7)
+    await (await world.guest(3)).ask('register', 'web')
+    const dead = (number: number) => [process.pid, 1, namespace(), number.toString(16).padStart(8, '0')].join('-')
+    const fill = async () => {
+      for (let i = 0; ; i++) await guest.store.write(`data/conduit/want/web/${dead(i)}`, '')
+    }
+    await expectCode(fill(), 'XENSTORE_QUOTA')
+    const mailbox = new Mailbox(guest.store, () => guest.domid)
+    await mailbox.ask('want', 'web', new AbortController().signal)
+    expect(await guest.store.directory('data/conduit/want/web')).to.have.length(1)
     await mailbox.close()
   })
 
