@@ -8,6 +8,7 @@ export const EXAMPLES = `Examples:
   conduit-cat -kl time -e date            run a command for each connection
   conduit-cat --wait -w 30 time           wait up to 30 s for the name to appear
   conduit-cat -zv time                    only see whether somebody answers, and how fast
+  conduit-cat resolve http://www.xen/     where that leads, and how that is found out
   conduit-cat ls                          which names and connections there are
   conduit-cat doctor                      what works on this machine, and what to do about the rest
 `
@@ -24,7 +25,7 @@ Ends: the end of stdin ends our direction only; the program ends when both direc
 SIGUSR1 prints the control pages of the open connections on stderr.
 
 Environment: CONDUIT_BACKEND=local|xen (by itself xen in a Xen domain whose devices this user may open),
-  CONDUIT_RUNTIME_DIR=the folder of the local hypervisor's sockets.
+  CONDUIT_RUNTIME_DIR=the folder of the local hypervisor's sockets, CONDUIT_DNS=DNS servers to ask, ADDR:PORT with commas between.
 Exit status: 0 both directions ended cleanly (with -e and without -k: the command's own), 1 an error of the connection or
   transfer, 2 wrong usage, 128+N ended by signal N.
 `

@@ -7,6 +7,7 @@ import { inspect } from './inspect.js'
 import { ls } from './ls.js'
 import { address, count, demoBytes, payloadBytes, ringBytes, secondsAsMillis, spinMicros } from './option-values.js'
 import { ping } from './ping.js'
+import { resolve } from './resolve.js'
 import { printLine } from './standard-output.js'
 
 const PING_COUNT = 10
@@ -48,6 +49,16 @@ export function addSubcommands(program: Command, done: (status: number) => void)
     .option(...json)
     .action(async (name: string, { json, timeout: waitMs, ring }: CommonOptions & { ring?: number }) => {
       await printLine(await inspect({ address: address(name), json: json === true, waitMs, ringBytes: ring }))
+    })
+  program
+    .command('resolve <name>')
+    .description('show where a name or URI leads, each step with its time; connects to nothing')
+    .option('--dns <servers>', 'ask these: ADDR, ADDR:PORT or [V6]:PORT, commas between (or CONDUIT_DNS)')
+    .option(...timeout)
+    .option(...json)
+    .action(async (name: string, { json, timeout: waitMs, dns }: CommonOptions & { dns?: string }) => {
+      const servers = dns === undefined ? [] : dns.split(',').map((server) => server.trim())
+      await resolve({ address: name, json: json === true, waitMs, servers }, printLine)
     })
   program
     .command('doctor')

@@ -115,3 +115,15 @@ export function tellTarget(target: Target): string {
   const wanted = service === undefined ? (port ?? 'no port') : `${service.name}, port ${port ?? service.port}`
   return `${isIP(host) === 0 ? 'host' : 'address'} ${host}, ${wanted}${tls ? ', over TLS' : ''}`
 }
+
+/** For people: which port the service has, and from where. */
+export function tellService({ service, port, tls }: HostTarget): string {
+  const protection = tls ? ', over TLS' : ''
+  if (service !== undefined) {
+    const number = port ?? service.port
+    return `${service.name}: TCP port ${number}, ${port === undefined ? 'from the table of services' : 'as given'}${protection}`
+  }
+  const number = numericPort({ port, service })
+  if (number === undefined) return `${port}: no TCP port is known for it`
+  return `TCP port ${number}, ${port === String(number) ? 'as given' : `from the table of services: ${port}`}${protection}`
+}

@@ -6,13 +6,19 @@ export type ResolutionStepKind =
   | 'read'
   /** Found the rule for the host's suffix. */
   | 'rule'
+  /** Found the TCP port and the protection of a service, in the table of services or in the text. */
+  | 'service'
   /** Asked the store which physical host this is. */
   | 'host-id'
   /** Asked DNS for the conduit of a name, by SVCB or by TXT. */
   | 'svcb'
   | 'txt'
+  /** Compared the hosts that DNS named with this one. */
+  | 'compare'
   /** Asked for IP addresses. */
   | 'addresses'
+  /** Sent one question to DNS servers: part of `svcb`, `txt` or `addresses`. */
+  | 'query'
 
 /** One step of a resolution. Plain JSON. */
 export interface ResolutionStep {
@@ -59,14 +65,19 @@ export class ResolutionSteps {
     }
   }
 
-  async wait<T>(step: ResolutionStepKind, work: () => Promise<T>, tell: (value: T) => string): Promise<T> {
+  async wait<T>(
+    step: ResolutionStepKind,
+    work: () => Promise<T>,
+    tell: (value: T) => string,
+    tellFailure = (why: string): string => why,
+  ): Promise<T> {
     const atMs = this.#now()
     try {
       const value = await work()
       this.#add(step, atMs, tell(value), false)
       return value
     } catch (error) {
-      this.#add(step, atMs, error instanceof Error ? error.message : String(error), true)
+      this.#add(step, atMs, tellFailure(error instanceof Error ? error.message : String(error)), true)
       throw error
     }
   }

@@ -102,6 +102,16 @@ async function ownConduit(query: HostQuery, ways: DnsWays): Promise<Found | unde
   if (own === undefined) return undefined
   const conduits = await discoverConduits(target.host, { servers, query: queryDns, signal, steps })
   const mine = conduits.find((conduit) => conduit.hostId === own && standsFor(conduit, target))
+  for (const conduit of conduits) {
+    steps.run(
+      'compare',
+      () => conduit,
+      ({ name, hostId: other }) => {
+        if (other !== own) return `conduit ${name} is on host ${other}, not on this one`
+        return `conduit ${name} is on this host${standsFor(conduit, target) ? '' : `, for another port: ${conduit.port}`}`
+      },
+    )
+  }
   if (mine === undefined) return undefined
   return foundEndpoint({ kind: 'vchan-name', name: mine.name, port: mine.port ?? wantedPort(target) })
 }

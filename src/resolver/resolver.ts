@@ -16,10 +16,11 @@ import {
   foundEndpoint,
   numericPort,
   tcpPort,
+  tellService,
   tellTarget,
   withTls,
 } from './found.js'
-import { type AddressQuery, notFound, serverAddresses, systemAddresses } from './host-addresses.js'
+import { type AddressQuery, notFound, type QueryDns, serverAddresses, systemAddresses } from './host-addresses.js'
 import { type LookupFunction, lookupBy } from './lookup.js'
 import { ResolutionSteps } from './resolution-steps.js'
 import { type HostQuery, resolveByDns } from './resolve-by-dns.js'
@@ -28,6 +29,7 @@ import { type FixedRule, type ParsedRule, parseRule, type RuleQuery } from './ru
 import { type DnsServers, dnsServers } from './servers.js'
 import { type SuffixMatch, SuffixTable } from './suffix-table.js'
 import { type HostTarget, parseTarget, type Target } from './target.js'
+import { toldQueries } from './told-queries.js'
 
 const NEVER = new AbortController().signal
 
@@ -119,6 +121,7 @@ export class Resolver {
 
   async #find(text: string, target: HostTarget, signal: AbortSignal, steps: ResolutionSteps): Promise<Found> {
     const { host } = target
+    if (target.service !== undefined || target.port !== undefined) steps.run('service', () => target, tellService)
     if (isIP(host) !== 0) return withTls(target, foundAddresses([host], tcpPort(text, target)))
     const { suffix, value: rule } = steps.run(
       'rule',
@@ -137,20 +140,24 @@ export class Resolver {
   }
 
   #byDns(query: HostQuery): Promise<Found> {
-    const { hostId, queryDns: ask = queryDns, delay: wait = delay } = this.#options
+    const { hostId, delay: wait = delay } = this.#options
+    const ask = toldQueries(this.#options.queryDns ?? queryDns, query.steps)
     return resolveByDns(query, {
       servers: this.#servers().servers,
       queryDns: ask,
       hostId,
-      addresses: (address) => this.#askForAddresses(address),
+      addresses: (address) => this.#askForAddresses(address, ask),
       delay: (ms, signal) => wait(ms, undefined, { signal }),
     })
   }
 
-  #askForAddresses(query: AddressQuery): Promise<readonly string[]> {
+  #askForAddresses(
+    query: AddressQuery,
+    ask: QueryDns = this.#options.queryDns ?? queryDns,
+  ): Promise<readonly string[]> {
     const { servers, system } = this.#servers()
     if (system) return systemAddresses(query, this.#options.systemLookup)
-    return serverAddresses(query, servers, this.#options.queryDns ?? queryDns)
+    return serverAddresses(query, servers, ask)
   }
 
   /** Each time anew: the system's change with the network. */

@@ -200,7 +200,8 @@ describe('the steps of a resolution', () => {
     const { steps } = await offline({ now: () => now++ }).resolve('http://www.xen/')
     expect(steps).to.deep.equal([
       { step: 'read', result: 'host www.xen, http, port 80', failed: false, atMs: 1, ms: 1 },
-      { step: 'rule', result: '.xen: conduit', failed: false, atMs: 3, ms: 1 },
+      { step: 'service', result: 'http: TCP port 80, from the table of services', failed: false, atMs: 3, ms: 1 },
+      { step: 'rule', result: '.xen: conduit', failed: false, atMs: 5, ms: 1 },
     ])
   })
 
