@@ -9,6 +9,7 @@ export const EXAMPLES = `Examples:
   conduit-cat --wait -w 30 time           wait up to 30 s for the name to appear
   conduit-cat -zv time                    only see whether somebody answers, and how fast
   conduit-cat resolve http://www.xen/     where that leads, and how that is found out
+  conduit-cat bridge listen:web tcp://127.0.0.1:8080   give a TCP server a name
   conduit-cat ls                          which names and connections there are
   conduit-cat doctor                      what works on this machine, and what to do about the rest
 `
@@ -28,4 +29,14 @@ Environment: CONDUIT_BACKEND=local|xen (by itself xen in a Xen domain whose devi
   CONDUIT_RUNTIME_DIR=the folder of the local hypervisor's sockets, CONDUIT_DNS=DNS servers to ask, ADDR:PORT with commas between.
 Exit status: 0 both directions ended cleanly (with -e and without -k: the command's own), 1 an error of the connection or
   transfer, 2 wrong usage, 128+N ended by signal N.
+`
+
+export const BRIDGE_ADDRESSES = `
+Addresses: tcp://HOST:PORT, unix:///PATH, NAME, NAME:PORT, vchan://DOMID/PORT, http://HOST/, exec:COMMAND, - (stdin and stdout).
+  On the left also listen:tcp://ADDR:PORT, listen:unix:///PATH, listen:NAME[:PORT], listen:vchan://DOMID/PORT.
+  With - on the right one client is taken. A client whose other side cannot be reached is reset.
+
+Examples:
+  conduit-cat bridge listen:web tcp://127.0.0.1:8080     a TCP server under a conduit name
+  conduit-cat bridge listen:tcp://127.0.0.1:8080 web     a conduit for who speaks TCP
 `

@@ -1,14 +1,20 @@
 // The subcommands of conduit-cat as commander sees them; each is a file of its own. Their results go to stdout.
 import type { Command } from 'commander'
+import { bridge } from './bridge.js'
+import { parseBridgeAddress } from './bridge-address.js'
 import { demo } from './demo.js'
+import { Diagnostics } from './diagnostics.js'
 import { diagnose, diagnosisLines } from './doctor.js'
 import { EXIT } from './exit-status.js'
+import { BRIDGE_ADDRESSES } from './help-text.js'
 import { inspect } from './inspect.js'
+import { catchInterruption } from './interruption.js'
 import { ls } from './ls.js'
 import { address, count, demoBytes, payloadBytes, ringBytes, secondsAsMillis, spinMicros } from './option-values.js'
 import { ping } from './ping.js'
 import { resolve } from './resolve.js'
 import { printLine } from './standard-output.js'
+import { UsageError } from './usage-error.js'
 
 const PING_COUNT = 10
 const PING_PAYLOAD_BYTES = 64
@@ -61,6 +67,15 @@ export function addSubcommands(program: Command, done: (status: number) => void)
       await resolve({ address: name, json: json === true, waitMs, servers }, printLine)
     })
   program
+    .command('bridge <left> <right>')
+    .description('relay between two addresses of any kind; many connections where the left one listens')
+    .addHelpText('after', BRIDGE_ADDRESSES)
+    .option('-v, --verbose', 'say on stderr what happens')
+    .option(...timeout)
+    .action(async (left: string, right: string, flags: CommonOptions & { verbose?: true }) => {
+      done(await bridge(bridgeOptions(left, right, flags)))
+    })
+  program
     .command('doctor')
     .description('check what conduits need on this machine; status 0 when the chosen backend works')
     .option(...json)
@@ -76,6 +91,22 @@ export function addSubcommands(program: Command, done: (status: number) => void)
     .action(async ({ size }: { size: number }) => {
       await demo({ bytes: size }, printLine)
     })
+}
+
+/** @throws UsageError */
+function bridgeOptions(
+  leftText: string,
+  rightText: string,
+  { timeout: timeoutMs, verbose }: CommonOptions & { verbose?: true },
+): Parameters<typeof bridge>[0] {
+  const left = parseBridgeAddress(leftText)
+  const right = parseBridgeAddress(rightText)
+  if (right.kind === 'listen-tcp' || right.kind === 'listen-unix' || right.kind === 'listen-conduit') {
+    throw new UsageError('the left address may listen, the right one is connected to')
+  }
+  if (left.kind === 'stdio' && right.kind === 'stdio') throw new UsageError('- can be one of the addresses only')
+  const diagnostics = new Diagnostics(process.stderr, { verbose })
+  return { left, right, timeoutMs, diagnostics, signal: catchInterruption() }
 }
 
 interface PingFlags extends CommonOptions {

@@ -1,6 +1,7 @@
 // Moves bytes both ways between a client and the service, with back-pressure, half-close and resets. Ends when both have closed.
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 
 export interface RelayOptions {
   /** What the client sent before: goes first. */
@@ -14,13 +15,13 @@ export interface RelayOptions {
 }
 
 export class Relay {
-  readonly #client: Socket
+  readonly #client: Duplex
   readonly #service: Duplex
   readonly #options: RelayOptions
   #open = 2
 
   /** Both with `allowHalfOpen`. Nobody else reads or writes them. */
-  constructor(client: Socket, service: Duplex, options: RelayOptions) {
+  constructor(client: Duplex, service: Duplex, options: RelayOptions) {
     this.#client = client
     this.#service = service
     this.#options = options
@@ -59,6 +60,9 @@ export class Relay {
 /** Destroy it so that its peer sees a reset; a ConduitSocket's peer does whenever it is destroyed. */
 export function resetStream(stream: Duplex): void {
   if (stream.destroyed) return
-  if (stream instanceof Socket && !stream.connecting) stream.resetAndDestroy()
+  if (stream instanceof Socket && !stream.connecting && isTcp(stream)) stream.resetAndDestroy()
   else stream.destroy()
 }
+
+/** Nothing else can be reset: node throws for a unix socket. What TLS is over sees the missing close_notify. */
+const isTcp = (socket: Socket): boolean => !(socket instanceof TLSSocket) && socket.remotePort !== undefined
