@@ -149,7 +149,7 @@ export async function touch(
 ): Promise<number> {
   const { stream } = await openEnd(address, options)
   stream.on('error', () => undefined)
-  stream.end()
-  stream.destroy()
+  // Order matters: an end, and not a reset, is what the other side sees.
+  await new Promise<void>((resolve) => stream.once('close', () => resolve()).end(() => stream.destroy()))
   return EXIT.OK
 }

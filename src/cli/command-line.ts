@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { selectBackend } from '../substrate/select.js'
 import { cat } from './cat.js'
+import { catFar, type FarOptions, farAddress } from './cat-far.js'
 import type { CatOptions } from './cat-options.js'
 import { EXIT, exitStatus, failureLine } from './exit-status.js'
 import { EXAMPLES, NOTES } from './help-text.js'
@@ -72,11 +73,36 @@ function buildProgram(done: (status: number) => void): Command {
       if (command !== root) checkAlone(root, command.name())
     })
     .action(async (name: string | undefined, options: RootOptions) => {
-      done(await cat(catOptions(name, options)))
+      const far = name === undefined ? undefined : farAddress(name)
+      done(far === undefined ? await cat(catOptions(name, options)) : await catFar(far, farOptions(options)))
     })
   addSubcommands(program, done)
   return program
 }
+
+/** What is no conduit by its address. @throws UsageError for what goes with conduits only */
+function farOptions(options: RootOptions): FarOptions {
+  const strange = (['listen', 'keepOpen', 'wait', 'ring', 'spin', 'meter', 'json'] as const).find(
+    (option) => options[option] !== undefined,
+  )
+  if (strange !== undefined) {
+    throw new UsageError(`${OPTION_NAMES[strange]} is for conduits; to listen elsewhere: conduit-cat bridge listen:… -`)
+  }
+  if (options.zero && options.exec !== undefined)
+    throw new UsageError('-z sends nothing: there is nothing for -e to do')
+  const { exec: command, timeout: waitMs, zero, verbose } = options
+  return { command, waitMs, handshakeOnly: zero === true, verbose: verbose === true }
+}
+
+const OPTION_NAMES = {
+  listen: '-l',
+  keepOpen: '-k',
+  wait: '--wait',
+  ring: '--ring',
+  spin: '--spin',
+  meter: '--meter',
+  json: '--json',
+} as const
 
 /** @throws UsageError for what cannot be meant together */
 function catOptions(name: string | undefined, options: RootOptions): CatOptions {

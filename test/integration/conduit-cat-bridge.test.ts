@@ -234,4 +234,54 @@ describe('conduit-cat bridge', () => {
       expect(started.complaints).to.match(/^conduit-cat: [^\n]+\n$/)
     }
   })
+
+  describe('its simple form, conduit-cat ADDRESS', () => {
+    it('talks to TCP, unix sockets and names of hosts', async () => {
+      const addresses = [
+        `tcp://127.0.0.1:${await servers.tcp()}`,
+        `unix://${await servers.unix()}`,
+        'http://hello.xen/',
+      ]
+      const listener = await cats.listen(['-l', 'hello', '-e', 'cat'], { stdin: 'ignore' })
+      for (const address of addresses) {
+        const started = cats.start([address])
+        started.stdin.end('hello')
+        expect(await started.ended, started.complaints).to.equal(0)
+        expect(started.output).to.equal('hello')
+      }
+      expect(await listener.ended).to.equal(0)
+    })
+
+    it('only connects with -z, and runs a command with -e, whose status it has', async () => {
+      const received: string[] = []
+      const address = `tcp://127.0.0.1:${await servers.tcp((socket) => {
+        socket.on('data', (data) => received.push(String(data)))
+        socket.on('end', () => {
+          received.push('end')
+          socket.end()
+        })
+      })}`
+      const touched = cats.start(['-zv', address])
+      expect(await touched.ended).to.equal(0)
+      expect(touched.complaints).to.match(/connected in/)
+      const ran = cats.start([address, '-e', 'echo from command; exit 7'])
+      expect(await ran.ended).to.equal(7)
+      expect(received.join('')).to.equal('endfrom command\nend')
+    })
+
+    it('ends with 1 where nobody listens, or the other side resets, and 2 for options of conduits', async () => {
+      const port = await servers.tcp((socket) => void socket.once('data', () => socket.resetAndDestroy()))
+      const reset = cats.start([`tcp://127.0.0.1:${port}`])
+      reset.stdin.write('hello')
+      expect(await reset.ended).to.equal(1)
+      expect(reset.complaints).to.match(/^conduit-cat: ECONNRESET: [^\n]+\n$/)
+      for (const args of [[], ['-z']]) {
+        const refused = cats.start(['unix:///nonexistent/socket', ...args])
+        expect(await refused.ended).to.equal(1)
+        expect(refused.complaints).to.match(/^conduit-cat: ENOENT: [^\n]+\n$/)
+      }
+      const wrong = cats.start(['-l', 'tcp://127.0.0.1:1'])
+      expect(await wrong.ended).to.equal(2)
+    })
+  })
 })
