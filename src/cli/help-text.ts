@@ -15,7 +15,8 @@ export const EXAMPLES = `Examples:
 `
 
 export const NOTES = `
-Names: NAME, NAME:PORT, vchan://NAME/PORT or vchan://DOMID/PORT. A service that is called like a subcommand is vchan://ls.
+Names: NAME, NAME:PORT, vchan://NAME/PORT or vchan://DOMID/PORT; to connect also tcp://HOST:PORT, unix:///PATH, tls://HOST:PORT,
+  http://HOST/ and other services, where -w bounds the connecting only. A service that is called like a subcommand is vchan://ls.
 Ends: the end of stdin ends our direction only; the program ends when both directions have ended, or the peer has closed.
   Status 0 says that the other side's conduit-cat has written every byte to its stdout or command: bytes that are left
   over because the reader of its stdout, or its command, has gone are an EPIPE or ECONNRESET here.
