@@ -68,7 +68,7 @@ function conduitName(text: string): Endpoint {
   return { kind: 'vchan-name', name: address.name, port: address.port }
 }
 
-/** `SCHEME://[USER@]HOST[:PORT][/…]`. */
+/** `SCHEME://HOST[:PORT][/…]`. */
 function uriTarget(text: string, scheme: string, rest: string): HostTarget {
   const transport = scheme === 'tcp' || scheme === 'tls'
   const service = transport ? undefined : serviceNamed(scheme)
@@ -76,7 +76,10 @@ function uriTarget(text: string, scheme: string, rest: string): HostTarget {
     throw wrong(text, `${show(scheme)} is no scheme that is known here`, `use a service such as http, or ${FORMS}`)
   }
   const authority = rest.split(/[/?#]/, 1)[0]!
-  const { host, port } = hostAndPort(text, authority.slice(authority.lastIndexOf('@') + 1))
+  // Nobody would be told the password; and programs disagree on where a name before `@` ends, as in http://good\@evil/.
+  if (authority.includes('@'))
+    throw wrong(`${scheme}://…`, 'a user or password in a URI goes nowhere from here', 'leave out what stands before @')
+  const { host, port } = hostAndPort(text, authority)
   if (transport && port === undefined) throw noPort(text, host)
   if (!transport && port !== undefined && !/^[0-9]+$/.test(port)) {
     throw wrong(text, `${show(port)} is no TCP port`, 'ports of URIs are 1 to 65535')

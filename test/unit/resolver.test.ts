@@ -33,7 +33,7 @@ describe('the resolver without DNS', () => {
     ['www.xen:8080', 'vchan://www/8080'],
     ['http://www.xen/', 'vchan://www/http'],
     ['http://www.xen', 'vchan://www/http'],
-    ['HTTP://user:p@ss@www.xen/a:b@c?d#e', 'vchan://www/http'],
+    ['HTTP://www.xen/a:b@c?d#e', 'vchan://www/http'],
     ['http://www.xen:8080/index.html', 'vchan://www/http'],
     ['https://foo.xen/', 'tls+vchan://foo/https?host=foo.xen'],
     ['imaps://foo.xen', 'tls+vchan://foo/imaps?host=foo.xen'],
@@ -191,6 +191,21 @@ describe("the resolver's rules", () => {
     }
     const error = await rejectionOf(offline({ rules }).resolve('http://a.example/', { signal: controller.signal }))
     expect(error).to.have.property('message', 'enough')
+  })
+})
+
+describe('a user or password in a URI', () => {
+  it('is refused, and does not decide which host is meant nor show the password', async () => {
+    for (const text of [
+      'http://user:secret@www.xen/',
+      'http://www.xen\\@evil.example/',
+      'tcp://user@127.0.0.1:80',
+      'http://@www.xen/',
+    ]) {
+      const error = await expectCode(offline().resolve(text), 'EINVAL')
+      expect(error.hint).to.match(/before @/)
+      expect(`${error.message} ${error.endpoint}`).to.not.contain('secret')
+    }
   })
 })
 
