@@ -14,6 +14,7 @@ const TTL_MAX = 2 ** 31 - 1
 const SERVICES_MAX = 10_000
 
 const dnsSchema = exactly({
+  /** Where DNS is answered, over UDP and TCP. */
   listen: socketAddress(),
   /** Seconds for which an answer may be kept. */
   ttl: quantity('seconds', 0, TTL_MAX).int('a whole number').default(60),
@@ -64,14 +65,21 @@ const servicesSchema = z
     }
   })
 
+/** The shape of a whole configuration. */
 export const jitsudConfigSchema = exactly({
+  /** The DNS server; none where it is left out. */
   dns: dnsSchema.optional(),
-  admin: exactly({ listen: socketAddress() }).optional(),
+  /** The admin pages; none where it is left out. */
+  admin: exactly({
+    /** Where they are served. */
+    listen: socketAddress(),
+  }).optional(),
   /** Where jitsud keeps what runs, for after a restart of its own. */
   stateFile: z
     .string({ error: () => 'an absolute path' })
     .regex(/^\/[^\0]+$/, 'an absolute path')
     .optional(),
+  /** What is summoned. */
   services: servicesSchema,
 })
 

@@ -49,14 +49,25 @@ const common = {
 export const holdSchema = z.discriminatedUnion(
   'handover',
   [
-    z.strictObject({ ...common, handover: z.literal('fd') }),
     z.strictObject({
       ...common,
+      /** As descriptors, to a program with adoptConnections(). */
+      handover: z.literal('fd'),
+    }),
+    z.strictObject({
+      ...common,
+      /** Over conduits. */
       handover: z.literal('conduit'),
       /** The service's own name by default. */
       target: conduitAddress.optional(),
     }),
-    z.strictObject({ ...common, handover: z.literal('tcp'), target: guestAddress }),
+    z.strictObject({
+      ...common,
+      /** Relayed to an address of the service's own. */
+      handover: z.literal('tcp'),
+      /** That address. */
+      target: guestAddress,
+    }),
   ],
   // The union's own complaint does not say what there is to choose from.
   { error: ({ code }) => (code === 'invalid_union' ? 'fd, conduit or tcp' : undefined) },

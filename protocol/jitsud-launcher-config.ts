@@ -21,8 +21,11 @@ const memory = z.union([z.string(), z.number()], { error: () => MEMORY }).transf
 
 /** Any program on this machine, in a session of its own. */
 const processLauncher = exactly({
+  /** A program on this machine. */
   kind: z.literal('process'),
+  /** The program and its arguments. */
   command: words('a program and its arguments').min(1, 'a program and its arguments: at least one word'),
+  /** Variables added to jitsud's. */
   env: z
     .record(
       z.string().regex(/^[^=\0]+$/, 'names of variables, without ='),
@@ -30,6 +33,7 @@ const processLauncher = exactly({
       { error: () => 'an object of strings: variables added to the environment of jitsud' },
     )
     .default({}),
+  /** Where it runs; jitsud's own folder where it is left out. */
   cwd: absolutePath.optional(),
 })
 
@@ -59,24 +63,39 @@ const xlValue = z.union([xlText, z.int(), z.boolean(), z.array(xlText)], { error
 
 /** A Xen domain by `xl`, in dom0. */
 const xlLauncher = exactly({
+  /** A Xen domain, by xl. */
   kind: z.literal('xl'),
+  /** File of the kernel. */
   kernel: absolutePath,
+  /** File of the initial ramdisk. */
   ramdisk: absolutePath.optional(),
+  /** With its unit; a bare number is MiB. */
   memory: memory.default(64),
+  /** Virtual CPUs; xl's own default where it is left out. */
   vcpus: quantity('virtual CPUs', 1, 512).int().optional(),
+  /** Kind of guest; xl's own default where it is left out. */
   type: z.enum(['pv', 'pvh', 'hvm'], { error: () => '"pv", "pvh" or "hvm"' }).optional(),
+  /** The kernel's command line. */
   cmdline: xlText.optional(),
+  /** Network devices, as xl-network-configuration(5) writes them. */
   vif: z
     .array(xlText, { error: () => 'a list such as ["bridge=xenbr0"], see xl-network-configuration(5)' })
     .default([]),
+  /** Disks, as xl-disk-configuration(5) writes them. */
   disk: z
     .array(xlText, { error: () => 'a list such as ["/root/disk.img,raw,xvda,rw"], see xl-disk-configuration(5)' })
     .default([]),
+  /** Other keys of xl.cfg(5). */
   extra: z.record(xlKey, xlValue, { error: () => XL_KEY }).default({}),
-}).transform(({ memory: memoryMib, ...rest }) => ({ ...rest, memoryMib }))
+}).transform(({ memory: memoryMib, ...rest }) => ({
+  ...rest,
+  /** Of the domain, in MiB. */
+  memoryMib,
+}))
 
 /** A domain that libvirt has a definition of. */
 const libvirtLauncher = exactly({
+  /** A domain of libvirt's. */
   kind: z.literal('libvirt'),
   /** As for `virsh -c`. */
   uri: word.default('xen:///system'),
@@ -86,6 +105,7 @@ const libvirtLauncher = exactly({
 
 /** One from outside this package: docs/launchers.md. */
 const moduleLauncher = exactly({
+  /** A launcher from outside. */
   kind: z.literal('module'),
   /** An absolute path, or a package that jitsud can import. */
   module: word,

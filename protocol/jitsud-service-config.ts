@@ -29,22 +29,48 @@ const readySchema = z.discriminatedUnion(
   'when',
   [
     /** Its conduit name is registered, by it. */
-    exactly({ when: z.literal('conduit'), timeoutSeconds }),
+    exactly({
+      /** By its conduit name. */
+      when: z.literal('conduit'),
+      /** Seconds for the whole boot. */
+      timeoutSeconds,
+    }),
     /** A key of its own is there, with that value if one is given; `delaySeconds` later. */
     exactly({
+      /** By a key in the store. */
       when: z.literal('key'),
+      /** Below `/local/domain/DOMID`. */
       key: key.default(READY_KEY),
+      /** What it must say; anything where it is left out. */
       value: z
         .string({ error: () => 'a string' })
         .max(2048)
         .optional(),
+      /** Seconds to wait after it is there. */
       delaySeconds: delaySeconds.default(0),
+      /** Seconds for the whole boot. */
       timeoutSeconds,
     }),
     /** Something accepts TCP connections at its first address, or at `address`. */
-    exactly({ when: z.literal('port'), port: portNumber, address: ipAddress.optional(), timeoutSeconds }),
+    exactly({
+      /** By a TCP port. */
+      when: z.literal('port'),
+      /** Its number. */
+      port: portNumber,
+      /** Where to connect to, if not at the service's first address. */
+      address: ipAddress.optional(),
+      /** Seconds for the whole boot. */
+      timeoutSeconds,
+    }),
     /** That long after the launch: no word of its own. */
-    exactly({ when: z.literal('delay'), delaySeconds, timeoutSeconds }),
+    exactly({
+      /** By the clock. */
+      when: z.literal('delay'),
+      /** Seconds after the launch. */
+      delaySeconds,
+      /** Seconds for the whole boot: more than the delay. */
+      timeoutSeconds,
+    }),
   ],
   { error: oneOf('when', '"conduit", "key", "port" or "delay"') },
 )
@@ -55,19 +81,31 @@ const name = text(`a conduit name: ${NAME_RULE}; ${'"jitsud"'} is taken`, (given
 })
 const listOf = <T extends z.ZodType>(item: T, accepted: string) => z.array(item, { error: () => accepted })
 
+/** The shape of one service. */
 export const serviceSchema = exactly({
+  /** Its conduit name. */
   name,
+  /** DNS names that summon it. */
   dns: listOf(dnsName, 'a list of DNS names').default([]),
+  /** IP addresses that DNS answers, in this order. */
   addresses: listOf(ipAddress, 'a list of IP addresses').default([]),
+  /** How it is started. */
   launcher: launcherSchema,
+  /** How it is known to be ready. */
   ready: readySchema.prefault({ when: 'conduit' }),
+  /** When who asks is answered: `immediate` where an address is held, else `ready`. */
   reply: z.enum(['ready', 'started', 'immediate'], { error: () => '"ready", "started" or "immediate"' }).optional(),
+  /** Seconds without use after which it is stopped; 0 for never. */
   idleSeconds: quantity('seconds, 0 for never,', 0, LONGEST_SECONDS).default(0),
+  /** How it is stopped. */
   stop: z
     .enum(['destroy', 'shutdown', 'suspend'], { error: () => '"destroy", "shutdown" or "suspend"' })
     .default('destroy'),
+  /** Seconds that it may take to stop before it is destroyed. */
   stopSeconds: quantity('seconds', 0.001, LONGEST_SECONDS).default(STOP_SECONDS),
+  /** Instances to keep built beforehand, for launchers that can. */
   keepWarm: quantity('instances', 0, 1024).int('a whole number').default(0),
+  /** TCP addresses that jitsud holds for it. */
   hold: listOf(holdSchema, 'a list of addresses to hold').default([]),
 })
   .superRefine(({ ready, addresses }, context) => {
@@ -89,8 +127,13 @@ export const serviceSchema = exactly({
     }
   })
   // With a proxy in front there is somebody to connect to at once.
-  .transform((service) => ({ ...service, reply: service.reply ?? (service.hold.length > 0 ? 'immediate' : 'ready') }))
+  .transform((service) => ({
+    ...service,
+    /** When who asks is answered. */
+    reply: service.reply ?? (service.hold.length > 0 ? ('immediate' as const) : ('ready' as const)),
+  }))
 
 /** A service, with every default filled in. */
 export type ServiceConfig = Readonly<z.output<typeof serviceSchema>>
+/** How a service is known to be ready. */
 export type ReadyConfig = ServiceConfig['ready']

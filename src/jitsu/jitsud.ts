@@ -24,17 +24,21 @@ export type OnExit = 'default' | 'stop' | 'leave'
 
 /** An address that is held for a service, with the port that the kernel chose for 0. */
 export interface HeldPlace {
+  /** The service's conduit name. */
   readonly service: string
+  /** `ADDRESS:PORT`. */
   readonly address: string
 }
 
 /** What Jitsud.start() takes. */
 export interface JitsudOptions extends Omit<DomainZeroOptions, 'log'> {
+  /** Checked: of readConfig() or checkedConfig(). */
   readonly config: JitsudConfig
   /** Where it came from, for people. */
   readonly configFile?: string | undefined
   /** Silent by default. */
   readonly log?: Logger | undefined
+  /** `default` where it is left out. */
   readonly onExit?: OnExit | undefined
   /** Where it keeps what runs, unless the configuration says so; in the runtime directory, on Xen in `/var/lib/jitsud`. */
   readonly stateFile?: string | undefined
@@ -120,10 +124,12 @@ export class Jitsud implements AsyncDisposable {
     return [`${size} ${size === 1 ? 'service' : 'services'}`, ...places].join(', ')
   }
 
+  /** All services as they are now. */
   status(): JitsudStatus {
     return this.#view.status()
   }
 
+  /** Whether it can do its work. */
   health(): Health {
     return this.#view.health()
   }
@@ -161,6 +167,7 @@ export class Jitsud implements AsyncDisposable {
     return this.#closed
   }
 
+  /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

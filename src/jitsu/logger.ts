@@ -4,6 +4,7 @@ import { isConduitError } from '../errors.js'
 /** From nothing to everything. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
+/** How much is logged. */
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** What belongs to a message beside its text. Plain JSON; `level`, `time` and `msg` are the log's own. */

@@ -6,13 +6,19 @@ import type { LogFields, Logger, LogLevel } from './logger.js'
 
 /** Where a logger writes to, and what. */
 export interface PinoLoggerOptions {
+  /** How much is logged. */
   readonly level: LogLevel
   /** Text for people, instead of JSON. */
   readonly pretty: boolean
   /** Colours in the text. */
   readonly colour?: boolean
   /** Takes whole lines; standard error by default. */
-  readonly output?: { write(line: string): unknown } | undefined
+  readonly output?:
+    | {
+        /** With its line feed. */
+        write(line: string): unknown
+      }
+    | undefined
   /** For tests. */
   readonly load?: (() => Promise<typeof import('pino')>) | undefined
 }

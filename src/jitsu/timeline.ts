@@ -13,13 +13,16 @@ export const TIMELINE_STEPS = [
   'firstByte',
 ] as const
 
+/** A step of a summon. */
 export type TimelineStep = (typeof TIMELINE_STEPS)[number]
 
 /** One summon. Plain JSON. */
 export interface Timeline {
+  /** The service's conduit name. */
   readonly service: string
   /** Counts up within the service, across restarts of jitsud. */
   readonly number: number
+  /** Who asked first. */
   readonly by: SummonedBy
   /** Wall clock of the query, in ms since 1970; everything else is monotonic. */
   readonly startedAtMs: number

@@ -4,30 +4,43 @@ import type { Timeline } from '../timeline.js'
 
 /** One service as it is now. */
 export interface ServiceStatus {
+  /** Its conduit name. */
   readonly name: string
+  /** Where it is in its life. */
   readonly state: ServiceState
+  /** Its DNS names. */
   readonly dns: readonly string[]
+  /** Its IP addresses. */
   readonly addresses: readonly string[]
+  /** The domain it runs as; null where that is unknown or nothing runs. */
   readonly domid: number | null
+  /** The process it runs as, if it is one of this machine's. */
   readonly pid: number | null
   /** The last summon, as its timeline has it; null before the first. */
   readonly lastSummon: LastSummon | null
+  /** Addresses that are held for it. */
   readonly held: readonly HeldStatus[]
 }
 
 /** How the last summon went. */
 export interface LastSummon {
+  /** Counts up within the service. */
   readonly number: number
+  /** Milliseconds since 1970. */
   readonly startedAtMs: number
+  /** What became of it. */
   readonly outcome: NonNullable<Timeline['outcome']> | 'under way'
   /** Milliseconds from the query to readiness. */
   readonly readyMs: number | null
+  /** Why, where it failed. */
   readonly error: string | null
 }
 
 /** An address that jitsud holds for a service. */
 export interface HeldStatus {
+  /** With the port that the kernel chose for 0. */
   readonly address: string
+  /** Of its clients. */
   readonly counters: Counters
 }
 
@@ -36,23 +49,36 @@ export type Counters = Readonly<Record<string, number | Readonly<Record<string, 
 
 /** jitsud and all of its services. */
 export interface JitsudStatus {
+  /** Of the program. */
   readonly version: string
+  /** jitsud's own process. */
   readonly pid: number
+  /** Milliseconds since 1970. */
   readonly startedAtMs: number
+  /** `xen` or `local`. */
   readonly backend: string
   /** The file, where one was read. */
   readonly config: string | null
   /** Configurations taken over since the start, and why the last one was not. */
   readonly reloads: number
+  /** Null where the last reload went well. */
   readonly reloadError: string | null
   /** Null where no DNS server was asked for. */
-  readonly dns: { readonly address: string; readonly counters: Counters } | null
+  readonly dns: {
+    /** With the port that the kernel chose for 0. */
+    readonly address: string
+    /** Of its queries and answers. */
+    readonly counters: Counters
+  } | null
+  /** In the order of the configuration. */
   readonly services: readonly ServiceStatus[]
 }
 
 /** Whether jitsud can do its work, and what keeps it from it. */
 export interface Health {
+  /** Whether there are no problems. */
   readonly healthy: boolean
+  /** A sentence each. */
   readonly problems: readonly string[]
 }
 

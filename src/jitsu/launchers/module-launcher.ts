@@ -12,6 +12,7 @@ export interface LauncherSurroundings {
   readonly directory: string
   /** For programs that it starts. */
   readonly environment: NodeJS.ProcessEnv
+  /** For its waits. */
   readonly clock: MonotonicClock
 }
 
