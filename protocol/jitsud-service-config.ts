@@ -81,6 +81,10 @@ const name = text(`a conduit name: ${NAME_RULE}; ${'"jitsud"'} is taken`, (given
 })
 const listOf = <T extends z.ZodType>(item: T, accepted: string) => z.array(item, { error: () => accepted })
 
+/** RFC 6335 5.1: 1 to 15 letters, digits and single hyphens, a letter among them. */
+const SERVICE_NAME = /^(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/
+const PORTS = 'an object of port numbers by service names in lower case, such as {"http": 8080}'
+
 /** The shape of one service. */
 export const serviceSchema = exactly({
   /** Its conduit name. */
@@ -89,6 +93,8 @@ export const serviceSchema = exactly({
   dns: listOf(dnsName, 'a list of DNS names').default([]),
   /** IP addresses that DNS answers, in this order. */
   addresses: listOf(ipAddress, 'a list of IP addresses').default([]),
+  /** TCP ports by IANA's service names, such as `{ "http": 8080 }`, which DNS answers to SRV. */
+  ports: z.record(z.string().regex(SERVICE_NAME, PORTS), portNumber, { error: () => PORTS }).default({}),
   /** How it is started. */
   launcher: launcherSchema,
   /** How it is known to be ready. */

@@ -62,6 +62,10 @@ export class ManagedService implements Service {
     return this.#config.addresses
   }
 
+  get ports(): Readonly<Record<string, number>> {
+    return this.#config.ports
+  }
+
   get reply(): ReplyWhen {
     return this.#config.reply
   }

@@ -1,10 +1,13 @@
 // The program jitsud as its users see it: from a configuration to an answer, with real processes.
 
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { listServiceStates } from '../../src/conduit/service-states.js'
 import { openEnvironment } from '../../src/open.js'
@@ -45,6 +48,18 @@ describe('jitsud', () => {
     expect(await ask(jitsud)).to.deep.equal({ rcode: 'NOERROR', addresses: ['192.0.2.1'] })
     const [pid] = world.starts('www')
     expect(await says('www')).to.equal(`process ${pid}\n`)
+  })
+
+  it('tells by DNS the ports of a service, and that it is a conduit of this host', async () => {
+    const jitsud = await world.start({ dns: DNS, services: [world.conduitService('www', { ports: { http: 8080 } })] })
+    const servers = [jitsud.serving.dns!]
+    const { answers } = await queryDns({ servers, name: '_http._tcp.www.example.org', type: 'SRV', timeoutMs: 50_000 })
+    expect(answers[0]).to.deep.include({ type: 'SRV', port: 8080, target: 'www.example.org' })
+    const environment = { ...process.env, CONDUIT_BACKEND: 'local', CONDUIT_RUNTIME_DIR: world.runtimeDir }
+    const cat = fileURLToPath(new URL('../../src/cli/conduit-cat.js', import.meta.url))
+    const args = [cat, 'resolve', '--json', '--dns', servers[0]!, 'http://www.example.org/']
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env: environment })
+    expect(JSON.parse(stdout)).to.include({ uri: 'vchan://www/http' })
   })
 
   it('starts it once, however many ask meanwhile', async () => {

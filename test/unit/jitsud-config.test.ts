@@ -48,6 +48,7 @@ describe('jitsud configuration', () => {
           name: 'WWW',
           dns: ['www.Example.org.'],
           addresses: ['127.0.0.1', '2001:DB8::2'],
+          ports: { http: 8080 },
           launcher: { kind: 'process', command: ['node', 'server.js'], env: { A: 'b' }, cwd: '/srv' },
           ready: { when: 'key', value: '1', timeoutSeconds: 2 },
           reply: 'started',
@@ -63,7 +64,12 @@ describe('jitsud configuration', () => {
       ttl: 60,
       forward: ['192.0.2.1:53', '[2001:db8::1]:5300'],
     })
-    expect(config.services[0]).to.deep.include({ name: 'www', dns: ['www.example.org'], keepWarm: 2 })
+    expect(config.services[0]).to.deep.include({
+      name: 'www',
+      dns: ['www.example.org'],
+      ports: { http: 8080 },
+      keepWarm: 2,
+    })
     expect(config.services[0]?.addresses).to.deep.equal(['127.0.0.1', '2001:db8::2'])
     expect(config.services[0]?.ready).to.deep.equal({
       when: 'key',
