@@ -158,7 +158,7 @@ describe('conduit-cat ends', () => {
   const misuses: Record<string, readonly string[]> = {
     'a name that cannot be one': ['A b'],
     'a name of digits only': ['-l', '123'],
-    'an address of another kind': ['tcp://localhost:80'],
+    'an address of another kind': ['listen:tcp://localhost:80'],
     'no name': [],
     'an unknown option': ['--colour', 'web'],
     'a ring that cannot be': ['--ring', '2M', 'web'],

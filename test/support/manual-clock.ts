@@ -21,6 +21,11 @@ export class ManualClock implements Clock {
     return this.#timers.size
   }
 
+  /** Until the next timer; Infinity when none waits. */
+  get nextInMs(): number {
+    return Math.min(...[...this.#timers].map(({ atMs }) => atMs - this.#nowMs))
+  }
+
   advance(byMs: number): void {
     this.#nowMs += byMs
     for (const timer of [...this.#timers].sort((a, b) => a.atMs - b.atMs)) {
