@@ -159,6 +159,7 @@ describe('conduit-cat ends', () => {
     'a name that cannot be one': ['A b'],
     'a name of digits only': ['-l', '123'],
     'an address of another kind': ['listen:tcp://localhost:80'],
+    'a socket without a port': ['tcp://localhost'],
     'no name': [],
     'an unknown option': ['--colour', 'web'],
     'a ring that cannot be': ['--ring', '2M', 'web'],
