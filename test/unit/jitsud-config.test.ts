@@ -26,6 +26,7 @@ describe('jitsud configuration', () => {
         name: 'www',
         dns: [],
         addresses: [],
+        ports: {},
         launcher: { kind: 'process', command: ['node', 'server.js'], env: {} },
         ready: { when: 'conduit', timeoutSeconds: 10 },
         reply: 'ready',
