@@ -1,15 +1,15 @@
 // Names for what a process leaves in the store for as long as it lives, by which its successors can tell that it lives no more.
 // Pid and start time name a process within one pid namespace, as long as the domain is up: of others nothing is known.
 import { randomBytes } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
-import { parseProcStat } from '../../protocol/proc-stat.js'
+import { readlinkSync } from 'node:fs'
+import { processStat } from '../process-stat.js'
 
 const MARK = /^([1-9][0-9]{0,9})-([0-9]{1,20})-([0-9]{1,20})-[0-9a-f]{8}$/
 
 /** A mark of this process's own, another one each time. */
 export function freshMark(): string {
   const random = randomBytes(4).toString('hex')
-  const started = startTicks('self')
+  const started = processStat('self')?.startTicks
   // Without /proc nobody can tell: then it stays until somebody removes it.
   return started === undefined ? random : `${process.pid}-${started}-${namespace()}-${random}`
 }
@@ -18,15 +18,7 @@ export function freshMark(): string {
 export function isDeadMark(mark: string): boolean {
   const [, pid, started, within] = MARK.exec(mark) ?? []
   if (pid === undefined || within !== namespace()) return false
-  return startTicks(pid) !== Number(started)
-}
-
-function startTicks(pid: string): number | undefined {
-  try {
-    return parseProcStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.startTicks
-  } catch {
-    return undefined
-  }
+  return processStat(Number(pid))?.startTicks !== Number(started)
 }
 
 let known: string | undefined

@@ -1,12 +1,11 @@
 // Which domains of the local hypervisor belong to programs that jitsud has started: the hypervisor writes down each domain's
 // process, and the kernel knows its session. Follows the store only while somebody asks.
-import { readFileSync } from 'node:fs'
 import { domainPath } from '../../protocol/conduit.js'
 import { DOMAIN_PROCESS_KEY } from '../../protocol/local-control.js'
-import { parseProcStat } from '../../protocol/proc-stat.js'
 import type { Domid } from '../../protocol/xen.js'
 import { DomainFollower } from '../conduit/domain-follower.js'
 import { isConduitError } from '../errors.js'
+import { processStat } from '../process-stat.js'
 import type { XenstoreClient } from '../xenstore/client.js'
 import type { InstanceDomains } from './instance-domains.js'
 
@@ -45,7 +44,7 @@ export class ProcessDomains {
     this.#tracked.add(tracked)
     for (const [domid, known] of this.#processes) if (isOf(known, pid)) add(tracked, domid)
     this.#follow()
-    const leads = sessionOf(pid) === pid
+    const leads = processStat(pid)?.session === pid
     return {
       get domids() {
         return tracked.domids
@@ -105,7 +104,7 @@ export class ProcessDomains {
     // A domain of Xen's has none.
     const pid = Number(text ?? 0)
     if (this.#follower === undefined || this.#processes.has(domid)) return
-    const known = { pid, sid: sessionOf(pid) }
+    const known = { pid, sid: processStat(pid)?.session }
     this.#processes.set(domid, known)
     for (const tracked of this.#tracked) if (isOf(known, tracked.pid) && add(tracked, domid)) tell(tracked)
   }
@@ -122,14 +121,6 @@ export class ProcessDomains {
 }
 
 const isOf = (known: DomainProcess, pid: number): boolean => known.pid === pid || known.sid === pid
-
-function sessionOf(pid: number): number | undefined {
-  try {
-    return parseProcStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.session
-  } catch {
-    return undefined
-  }
-}
 
 function undefinedWhenMissing(error: unknown): undefined {
   if (!isConduitError(error, 'ENOENT')) throw error

@@ -7,7 +7,8 @@ import type { ServiceConfig } from '../../protocol/jitsud-config.js'
 import type { LaunchContext, Launched } from '../../src/jitsu/launcher.js'
 import { Launchers } from '../../src/jitsu/launchers/launchers.js'
 import { BACKLOG_BYTES } from '../../src/jitsu/launchers/output-file.js'
-import { identityOf, sessionMembers, statOf } from '../../src/jitsu/launchers/process-table.js'
+import { identityOf, sessionMembers } from '../../src/jitsu/launchers/process-table.js'
+import { processStat } from '../../src/process-stat.js'
 import { servicesOf } from '../support/directory-world.js'
 import { expectCode, rejectionOf } from '../support/expect-rejection.js'
 import { until } from '../support/local-world.js'
@@ -61,7 +62,11 @@ describe('process launcher', () => {
     )
     await until(() => lines.length > 0)
     expect(lines).to.deep.equal([`b /run/mine ${directory} zero o n e`])
-    expect(statOf(launched.pid!)).to.deep.include({ session: launched.pid, group: launched.pid, pid: launched.pid })
+    expect(processStat(launched.pid!)).to.deep.include({
+      session: launched.pid,
+      group: launched.pid,
+      pid: launched.pid,
+    })
     expect(launched.domid).to.equal(undefined)
     expect(order).to.deep.equal(['built', 'created', 'unpaused'])
   })
@@ -208,7 +213,7 @@ describe('process launcher', () => {
         { ...token, pid: 1 },
         { ...token, pid: String(token.pid) },
         // It lives, and leads no session: jitsud has not started it.
-        ...(statOf(process.pid)?.session === process.pid ? [] : [other]),
+        ...(processStat(process.pid)?.session === process.pid ? [] : [other]),
         {},
         null,
         'token',

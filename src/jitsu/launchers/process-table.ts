@@ -1,6 +1,7 @@
 // Processes as /proc shows them. A pid alone names nothing for long: with the start time and this boot of the machine it does.
 import { readdirSync, readFileSync } from 'node:fs'
-import { type ProcStat, parseProcStat } from '../../../protocol/proc-stat.js'
+import type { ProcStat } from '../../../protocol/proc-stat.js'
+import { processStat } from '../../process-stat.js'
 
 /** One process, for as long as there are records of it. Plain JSON. */
 export interface ProcessIdentity {
@@ -9,18 +10,9 @@ export interface ProcessIdentity {
   readonly bootId: string
 }
 
-/** Undefined when there is no such process. */
-export function statOf(pid: number): ProcStat | undefined {
-  try {
-    return parseProcStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  } catch {
-    return undefined
-  }
-}
-
 /** The process that has this pid now. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
-  const stat = statOf(pid)
+  const stat = processStat(pid)
   return stat && { pid, startTicks: stat.startTicks, bootId: bootId() }
 }
 
@@ -34,7 +26,7 @@ export function parseIdentity(token: unknown): ProcessIdentity | undefined {
 
 /** Whether it still runs, as the leader of its own session. */
 export function isAlive({ pid, startTicks, bootId: boot }: ProcessIdentity): boolean {
-  const stat = statOf(pid)
+  const stat = processStat(pid)
   if (stat === undefined || stat.startTicks !== startTicks || boot !== bootId()) return false
   return stat.session === pid && !isDead(stat)
 }
@@ -43,7 +35,7 @@ export function isAlive({ pid, startTicks, bootId: boot }: ProcessIdentity): boo
 export function sessionMembers(sid: number): number[] {
   const pids = readdirSync('/proc').flatMap((name) => (/^[0-9]+$/.test(name) ? Number(name) : []))
   return pids.filter((pid) => {
-    const stat = statOf(pid)
+    const stat = processStat(pid)
     return stat?.session === sid && !isDead(stat)
   })
 }
