@@ -2,6 +2,7 @@
 // address has been resolved. Hands everything on, with back-pressure both ways, half-close and errors.
 import { Duplex } from 'node:stream'
 import { ConduitError } from '../errors.js'
+import { IdleTimeout } from '../vchan/idle-timeout.js'
 import type { EndpointSocket } from './endpoint-options.js'
 
 type Callback = (error?: Error | null) => void
@@ -15,8 +16,7 @@ export class DeferredSocket extends Duplex {
   #noDelay: boolean | undefined
   #keepAlive: readonly [boolean | undefined, number | undefined] | undefined
   #held = true
-  #timer: NodeJS.Timeout | undefined
-  #timeoutMs = 0
+  readonly #idle = new IdleTimeout(this)
   /** What ends this socket once the reader has taken what came before. */
   #doom: Error | undefined
 
@@ -90,7 +90,7 @@ export class DeferredSocket extends Duplex {
 
   /** Milliseconds set by {@link setTimeout}; 0 when it is off. */
   get timeout(): number {
-    return this.#timeoutMs
+    return this.#idle.timeoutMs
   }
 
   /** This end, as node:net puts it; empty while connecting. */
@@ -100,16 +100,7 @@ export class DeferredSocket extends Duplex {
 
   /** Emit `timeout` after `timeoutMs` without traffic; 0 turns it off. The socket is not closed by it. */
   setTimeout(timeoutMs: number, callback?: () => void): this {
-    if (!(timeoutMs >= 0 && timeoutMs <= 0x7fffffff)) throw new RangeError(`a timeout of ${timeoutMs} ms`)
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#timeoutMs = timeoutMs
-    if (timeoutMs > 0 && !this.destroyed) {
-      this.#timer = setTimeout(() => this.emit('timeout'), timeoutMs).unref()
-      if (callback !== undefined) this.once('timeout', callback)
-    } else if (callback !== undefined) {
-      this.removeListener('timeout', callback)
-    }
+    this.#idle.set(timeoutMs, callback)
     return this
   }
 
@@ -161,7 +152,7 @@ export class DeferredSocket extends Duplex {
 
   /** @internal */
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
-    this.#timer?.refresh()
+    this.#idle.refresh()
     this.#whenConnected((inner) => void inner.write(chunk, callback), callback)
   }
 
@@ -172,8 +163,7 @@ export class DeferredSocket extends Duplex {
 
   /** @internal */
   override _destroy(error: Error | null, callback: Callback): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#idle.stop()
     const parked = this.#parked
     this.#parked = undefined
     this.#abandon()
@@ -195,7 +185,7 @@ export class DeferredSocket extends Duplex {
     }
     this.#inner = inner
     inner.on('data', (chunk: Buffer) => {
-      this.#timer?.refresh()
+      this.#idle.refresh()
       if (!this.push(chunk)) inner.pause()
     })
     inner.on('end', () => this.push(null))

@@ -3,6 +3,7 @@
 import { Duplex, type DuplexOptions } from 'node:stream'
 import type { VchanChannel } from './channel.js'
 import type { ChannelCounters } from './channel-counters.js'
+import { IdleTimeout } from './idle-timeout.js'
 
 /** Who the two ends are, for people and for http. */
 export interface SocketIdentity {
@@ -37,8 +38,7 @@ export abstract class NetFace extends Duplex {
   /** The channel below; undefined while connecting. */
   protected channelBelow: VchanChannel | undefined
   #identity: SocketIdentity
-  #timer: NodeJS.Timeout | undefined
-  #timeoutMs = 0
+  readonly #idle = new IdleTimeout(this)
   #held = true
 
   constructor(options: DuplexOptions, identity: SocketIdentity) {
@@ -153,22 +153,13 @@ export abstract class NetFace extends Duplex {
 
   /** Emit `timeout` after `timeoutMs` without traffic; 0 turns it off. The socket is not closed by it. */
   setTimeout(timeoutMs: number, callback?: () => void): this {
-    if (!(timeoutMs >= 0 && timeoutMs <= 0x7fffffff)) throw new RangeError(`a timeout of ${timeoutMs} ms`)
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#timeoutMs = timeoutMs
-    if (timeoutMs > 0 && !this.destroyed) {
-      this.#timer = setTimeout(() => this.emit('timeout'), timeoutMs).unref()
-      if (callback !== undefined) this.once('timeout', callback)
-    } else if (callback !== undefined) {
-      this.removeListener('timeout', callback)
-    }
+    this.#idle.set(timeoutMs, callback)
     return this
   }
 
   /** Milliseconds set by {@link setTimeout}; 0 when it is off. */
   get timeout(): number {
-    return this.#timeoutMs
+    return this.#idle.timeoutMs
   }
 
   /** Nothing to do: writes of a tick are told at once when it ends. */
@@ -212,11 +203,10 @@ export abstract class NetFace extends Duplex {
   }
 
   protected noteTraffic(): void {
-    this.#timer?.refresh()
+    this.#idle.refresh()
   }
 
   protected stopTimer(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#idle.stop()
   }
 }
