@@ -33,7 +33,7 @@ const GROUP_GAP = 14
 const HEAD_HEIGHT = 66
 
 /** Colours that keep a contrast of 3:1 to both backgrounds, told apart by the colour-blind too. */
-const STYLE = `
+export const CHART_STYLE = `
   .page { fill: #ffffff; stroke: #d0d7de }
   text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }
   .title { font-size: 17px; font-weight: 600 }
@@ -61,7 +61,7 @@ export function barChart(chart: BarChart): string {
   })
   const height = y + MARGIN - GROUP_GAP
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escaped(chart.title)}">
-<style>${STYLE}
+<style>${CHART_STYLE}
 </style>
 <rect class="page" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
 <text class="title" x="${MARGIN}" y="32">${escaped(chart.title)}</text>
@@ -92,5 +92,5 @@ function drawBar(bar: Bar, top: number, scale: number): string {
   ].join('\n')
 }
 
-const escaped = (text: string): string =>
+export const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
