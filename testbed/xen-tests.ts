@@ -1,5 +1,6 @@
 // Runs the tests that belong into the machine: in dom0, then those for every domain in a PV and in a PVH guest.
 
+import { curlFiles } from './curl.js'
 import { startInGuest } from './guest-program.js'
 import { Machine } from './machine.js'
 import { PROJECT_IN_MACHINE } from './project.js'
@@ -30,7 +31,7 @@ export interface XenTestOptions {
 
 /** The results by domain. Rejects when no machine comes up. What happens later is a failed test of its domain. */
 export async function runXenTests(options: XenTestOptions): Promise<Map<TestDomain, readonly TestResult[]>> {
-  const machine = await Machine.boot({ xenstored: options.xenstored })
+  const machine = await Machine.boot({ xenstored: options.xenstored, files: curlFiles() })
   try {
     const results = new Map<TestDomain, readonly TestResult[]>()
     for (const domain of options.domains) results.set(domain, await new DomainRun(machine, domain, options).results())

@@ -1,0 +1,48 @@
+// Debian's curl with its libraries, for tests inside the machine: a client that nobody here wrote.
+import { basename, join } from 'node:path'
+import type { PackedFile } from './archive-entries.js'
+import { debianTree } from './debian-packages.js'
+import { sharedLibraries } from './shared-libraries.js'
+
+/** curl, and all that libcurl4 depends on directly or indirectly. */
+const PACKAGES = [
+  'curl',
+  'libbrotli1',
+  'libcom-err2',
+  'libcurl4',
+  'libffi8',
+  'libgmp10',
+  'libgnutls30',
+  'libgssapi-krb5-2',
+  'libhogweed6',
+  'libidn2-0',
+  'libk5crypto3',
+  'libkeyutils1',
+  'libkrb5-3',
+  'libkrb5support0',
+  'libldap-2.5-0',
+  'libnettle8',
+  'libnghttp2-14',
+  'libp11-kit0',
+  'libpsl5',
+  'librtmp1',
+  'libsasl2-2',
+  'libssh2-1',
+  'libssl3',
+  'libtasn1-6',
+  'libunistring2',
+  'libzstd1',
+  'zlib1g',
+]
+
+/** What is to be put into the machine. Throws with what to do when the packages cannot be had. */
+export function curlFiles(): PackedFile[] {
+  const tree = debianTree('curl', PACKAGES)
+  if (typeof tree === 'string') throw new Error(tree)
+  const curl = join(tree.root, 'usr/bin/curl')
+  const own = sharedLibraries([curl], tree).filter((path) => path.startsWith(tree.root))
+  return [
+    { path: 'usr/bin/curl', source: curl, executable: true },
+    ...own.map((source) => ({ path: join('lib/x86_64-linux-gnu', basename(source)), source, executable: true })),
+  ]
+}
