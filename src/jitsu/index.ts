@@ -3,7 +3,15 @@ export type { JitsudConfig } from '../../protocol/jitsud-config.js'
 export type { ServiceConfig } from '../../protocol/jitsud-service-config.js'
 export type { Counters, Health, HeldStatus, JitsudStatus, LastSummon, ServiceStatus } from './admin/status.js'
 export { type HeldPlace, Jitsud, type JitsudOptions, type OnExit } from './jitsud.js'
-export type { LaunchContext, Launched, Launcher, LaunchStep, StopMode } from './launcher.js'
+export type {
+  LaunchContext,
+  Launched,
+  Launcher,
+  LaunchStep,
+  PrepareContext,
+  Prepared,
+  StopMode,
+} from './launcher.js'
 export type { CreateLauncher, LauncherSurroundings } from './launchers/module-launcher.js'
 export { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from './logger.js'
 export type { MonotonicClock } from './monotonic-clock.js'
