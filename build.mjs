@@ -56,7 +56,9 @@ function buildWithCmake() {
 }
 
 function buildWithNodeGyp() {
-  const sources = [inRoot('addon'), inRoot('binding.gyp')]
+  // Programs in folders of their own are no part of it.
+  const inAddon = readdirSync(inRoot('addon'), { withFileTypes: true }).filter((entry) => entry.isFile())
+  const sources = [...inAddon.map(({ name }) => inRoot('addon', name)), inRoot('binding.gyp')]
   if (newest(inRoot('build', 'Release', 'conduit.node')) >= newest(...sources)) return
   const say = (line) => console.error(`conduit: ${line}`)
   say('building the addon (addon/ to build/Release/conduit.node)')

@@ -6,6 +6,7 @@ import { fileEntry, filesBelow, type PackedFile } from './archive-entries.js'
 import { compiled } from './compile-c.js'
 import type { CpioEntry } from './cpio.js'
 import type { DebianTree } from './debian-packages.js'
+import { domainBuilder } from './domain-builder.js'
 import { packageFolders } from './package-folders.js'
 import { PROJECT_IN_MACHINE, PROJECT_ROOT } from './project.js'
 import { libraryPath } from './shared-libraries.js'
@@ -43,6 +44,8 @@ export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]):
     }
   }
   for (const program of peers(tree)) yield fileEntry(program)
+  const builder = join(FOLDER, 'build/Release/conduit-domain-builder')
+  yield fileEntry({ path: builder, source: domainBuilder(tree), executable: true })
   for (const file of extra) yield fileEntry(file)
 }
 
