@@ -1,19 +1,19 @@
 // Starts a program on this machine: a session of its own, no stdin, its output in a file of its own. The program waits at a gate
-// until its name is kept for it, since it may ask for that name with its first breath.
+// (prepared-process.ts) until its name is kept for it, since it may ask for that name with its first breath.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Writable } from 'node:stream'
 import type { ProcessLauncherConfig } from '../../../protocol/jitsud-config.js'
 import { ConduitError } from '../../errors.js'
 import { systemError } from '../../native.js'
-import type { LaunchContext, Launched, Launcher, StopMode } from '../launcher.js'
+import type { LaunchContext, Launched, Launcher, PrepareContext, Prepared, StopMode } from '../launcher.js'
 import type { MonotonicClock } from '../monotonic-clock.js'
 import { findProgram } from './find-program.js'
-import { createOutput, OutputFile } from './output-file.js'
-import { endOfChild, endOfStranger, ProcessInstance, signalGroup } from './process-instance.js'
-import { identityOf, isAlive, type ProcessIdentity, parseIdentity } from './process-table.js'
+import { OutputFile } from './output-file.js'
+import { GATE, PreparedProcess } from './prepared-process.js'
+import { endOfStranger, ProcessInstance } from './process-instance.js'
+import { isAlive, type ProcessIdentity, parseIdentity } from './process-table.js'
 
 export interface ProcessLauncherOptions {
   /** Private to this user: the programs' output lies there. */
@@ -23,13 +23,10 @@ export interface ProcessLauncherOptions {
   readonly clock: MonotonicClock
 }
 
-/** The shell opens the gate by becoming the program; when jitsud dies first it reads the end, and goes. */
-const GATE = 'read -r _ <&3 && exec "$@" 3<&-'
-const GATE_FD = 3
-
 export class ProcessLauncher implements Launcher {
   readonly kind = 'process'
   readonly stopModes: readonly StopMode[] = ['destroy', 'shutdown']
+  readonly canKeepWarm = true
   readonly #config: ProcessLauncherConfig
   readonly #options: ProcessLauncherOptions
 
@@ -39,28 +36,15 @@ export class ProcessLauncher implements Launcher {
   }
 
   async launch(context: LaunchContext): Promise<Launched> {
-    const { signal } = context
+    const prepared = await this.prepare(context)
+    context.step('built')
+    return prepared.launch(context)
+  }
+
+  async prepare({ service, signal }: PrepareContext): Promise<Prepared> {
     signal.throwIfAborted()
-    const path = this.#outputOf(context.service)
-    const { child, gone } = await this.#spawn(path)
-    const pid = child.pid as number
-    const identity = identityOf(pid)
-    try {
-      if (identity === undefined) throw new ConduitError('LAUNCHER', `process ${pid} is gone before it began`)
-      const output = await OutputFile.follow(path, context.log, 'start')
-      const instance = new ProcessInstance(identity, { gone, output, clock: this.#options.clock })
-      context.step('built')
-      await context.created(instance)
-      signal.throwIfAborted()
-      openGate(child)
-      context.step('unpaused')
-      return instance
-    } catch (error) {
-      // Still at the gate, so it has no children.
-      signalGroup(pid, 'SIGKILL')
-      await gone
-      throw error
-    }
+    const outputPath = this.#outputOf(service)
+    return new PreparedProcess(await this.#spawn(outputPath), { outputPath, clock: this.#options.clock })
   }
 
   async adopt(token: unknown, context: LaunchContext): Promise<Launched | undefined> {
@@ -86,7 +70,8 @@ export class ProcessLauncher implements Launcher {
     return join(this.#options.directory, `${service}.out`)
   }
 
-  async #spawn(outputPath: string): Promise<{ readonly child: ChildProcess; readonly gone: Promise<string> }> {
+  /** @throws ConduitError LAUNCHER */
+  async #spawn(outputPath: string): Promise<ChildProcess> {
     const { command, env, cwd = process.cwd() } = this.#config
     const environment = { ...this.#options.environment, ...env }
     const folder = await stat(cwd).catch(() => undefined)
@@ -94,32 +79,17 @@ export class ProcessLauncher implements Launcher {
       throw new ConduitError('LAUNCHER', `${cwd} is no directory`, { endpoint: cwd, hint: 'correct launcher.cwd' })
     }
     await findProgram(command[0]!, { cwd, searchPath: environment.PATH ?? '/usr/bin:/bin' })
-    const output = await createOutput(outputPath).catch((cause) => {
-      throw systemError(cause, `make ${outputPath}`, 'LAUNCHER')
+    const child = spawn('/bin/sh', ['-c', GATE, outputPath, ...command], {
+      cwd,
+      env: environment,
+      detached: true,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     })
-    try {
-      const child = spawn('/bin/sh', ['-c', GATE, 'sh', ...command], {
-        cwd,
-        env: environment,
-        detached: true,
-        stdio: ['ignore', output.fd, output.fd, 'pipe'],
-      })
-      const gone = endOfChild(child)
-      child.unref()
-      await once(child, 'spawn').catch((cause) => {
-        throw systemError(cause, `start ${command[0]}`, 'LAUNCHER')
-      })
-      child.on('error', () => undefined)
-      return { child, gone }
-    } finally {
-      await output.close()
-    }
+    child.unref()
+    await once(child, 'spawn').catch((cause) => {
+      throw systemError(cause, `start ${command[0]}`, 'LAUNCHER')
+    })
+    child.on('error', () => undefined)
+    return child
   }
-}
-
-function openGate(child: ChildProcess): void {
-  const gate = child.stdio[GATE_FD] as Writable
-  // It may be gone already: its end says so.
-  gate.on('error', () => undefined)
-  gate.end('\n')
 }

@@ -31,6 +31,16 @@ export function isAlive({ pid, startTicks, bootId: boot }: ProcessIdentity): boo
   return stat.session === pid && !isDead(stat)
 }
 
+/** Of its memory, what is in the machine's (proc_pid_status(5), VmRSS); 0 when it is gone. */
+export function residentBytes(pid: number): number {
+  try {
+    const kib = /^VmRSS:\s+([0-9]+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return Number(kib ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
 /** Those who live in a session. The kernel gives its number to nobody else while there are any. */
 export function sessionMembers(sid: number): number[] {
   const pids = readdirSync('/proc').flatMap((name) => (/^[0-9]+$/.test(name) ? Number(name) : []))
