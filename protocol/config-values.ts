@@ -1,6 +1,7 @@
 // Values of a configuration that have a form of their own: socket addresses, DNS names, amounts of memory.
 import { isIP } from 'node:net'
-import { text } from './config-faults.js'
+import { z } from 'zod'
+import { show, text } from './config-faults.js'
 import { formatSocketAddress, parseSocketAddress } from './jitsud-hold-config.js'
 
 /** RFC 1035 2.3.4: 63 octets a label, 255 a name, which are 253 characters as text. */
@@ -26,6 +27,15 @@ export function parseMemoryMib(given: string | number): number | undefined {
   const mib = Math.ceil(Number(amount) * MEMORY_UNITS_MIB[unit as keyof typeof MEMORY_UNITS_MIB])
   return mib > 0 && mib <= MEMORY_MAX_MIB ? mib : undefined
 }
+
+const MEMORY = 'memory with its unit, "64MiB", "65536KiB" or "1GiB"; a bare number is MiB'
+/** Whole MiB. */
+export const memory = z.union([z.string(), z.number()], { error: () => MEMORY }).transform((given, context) => {
+  const mib = parseMemoryMib(given)
+  if (mib !== undefined) return mib
+  context.addIssue({ code: 'custom', message: MEMORY, params: { problem: `${show(given)} is not accepted` } })
+  return z.NEVER
+})
 
 /** An address to listen on or to send to; normalised text. */
 export const socketAddress = (defaultPort?: number) => {

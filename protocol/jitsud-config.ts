@@ -3,10 +3,12 @@
 import { z } from 'zod'
 import { type ConfigFault, exactly, faultsOf, quantity, show } from './config-faults.js'
 import { socketAddress } from './config-values.js'
+import { poolSchema } from './jitsud-pool-config.js'
 import { serviceSchema } from './jitsud-service-config.js'
 
 export type { ConfigFault } from './config-faults.js'
 export * from './jitsud-launcher-config.js'
+export * from './jitsud-pool-config.js'
 export * from './jitsud-service-config.js'
 
 /** RFC 2181 8: a TTL has 31 bits. */
@@ -79,6 +81,8 @@ export const jitsudConfigSchema = exactly({
     .string({ error: () => 'an absolute path' })
     .regex(/^\/[^\0]+$/, 'an absolute path')
     .optional(),
+  /** Instances that are kept warm. */
+  pool: poolSchema.prefault({}),
   /** What is summoned. */
   services: servicesSchema,
 })

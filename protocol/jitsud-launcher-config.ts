@@ -1,7 +1,7 @@
 // How a service is started, as the configuration says it: one shape for each kind of launcher.
 import { z } from 'zod'
-import { exactly, oneOf, quantity, show } from './config-faults.js'
-import { parseMemoryMib } from './config-values.js'
+import { exactly, oneOf, quantity } from './config-faults.js'
+import { memory } from './config-values.js'
 
 const WORD = 'a string that is not empty and has no NUL in it'
 const word = z
@@ -10,14 +10,6 @@ const word = z
 const words = (what: string) => z.array(word, { error: () => `a list of ${what}` }).max(256)
 const PATH = 'an absolute path'
 const absolutePath = word.refine((given) => given.startsWith('/'), { error: () => PATH })
-
-const MEMORY = 'memory with its unit, "64MiB", "65536KiB" or "1GiB"; a bare number is MiB'
-const memory = z.union([z.string(), z.number()], { error: () => MEMORY }).transform((given, context) => {
-  const mib = parseMemoryMib(given)
-  if (mib !== undefined) return mib
-  context.addIssue({ code: 'custom', message: MEMORY, params: { problem: `${show(given)} is not accepted` } })
-  return z.NEVER
-})
 
 /** Any program on this machine, in a session of its own. */
 const processLauncher = exactly({

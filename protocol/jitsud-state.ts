@@ -2,6 +2,15 @@
 // again is the launcher's business.
 import { z } from 'zod'
 
+const preparedSchema = z.object({
+  /** Of the launcher. */
+  kind: z.string(),
+  token: z.unknown(),
+})
+
+/** An instance that was built and had not run. */
+export type PreparedRecord = z.output<typeof preparedSchema>
+
 const recordSchema = z.object({
   /** Summons so far. */
   number: z.int().min(0),
@@ -15,6 +24,10 @@ const recordSchema = z.object({
       requested: z.boolean(),
     })
     .optional(),
+  /** The launcher has it suspended. */
+  suspended: z.literal(true).optional(),
+  /** What is kept warm. */
+  prepared: z.array(preparedSchema).optional(),
 })
 
 export type ServiceRecord = z.output<typeof recordSchema>

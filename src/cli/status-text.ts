@@ -7,6 +7,7 @@ import { textTable } from './text-table.js'
 export function statusLines(status: JitsudStatus): string[] {
   const { version, pid, backend, config, dns, services, reloadError } = status
   const where = config === null ? '' : `, ${printable(config)}`
+  const pools = services.flatMap(({ name, pool }) => (pool === null ? [] : [{ service: name, ...pool }]))
   const held = services.flatMap(({ name, held }) => held.map((one) => ({ service: name, ...one })))
   return [
     `jitsud ${printable(version)}, process ${pid}, ${printable(backend)}${where}, since ${moment(status.startedAtMs)}`,
@@ -25,7 +26,12 @@ export function statusLines(status: JitsudStatus): string[] {
         names.map(printable).join(' '),
       ]),
     ),
-    ...(held.length === 0 ? [] : ['']),
+    ...(pools.length + held.length === 0 ? [] : ['']),
+    ...pools.map(({ service, wanted, ready, problem, memoryBytes, counters }) => {
+      const why = problem === null ? '' : ` (${printable(problem)})`
+      const mib = (memoryBytes / 2 ** 20).toFixed(1)
+      return `warm ${printable(service)}: ${ready} of ${wanted}${why}, ${mib} MiB: ${countersText(counters)}`
+    }),
     ...held.map(({ service, address, counters }) => {
       return `held ${printable(address)} for ${printable(service)}: ${countersText(counters)}`
     }),

@@ -21,6 +21,7 @@ export interface BootParts {
   readonly context: DirectoryContext
   readonly config: ServiceConfig
   readonly launcher: Launcher
+  launch(context: LaunchContext): Promise<Launched>
   /** Instead of a launch: what was found running. */
   readonly found?: Launched | undefined
   step(step: TimelineStep): void
@@ -35,6 +36,7 @@ export class BootAttempt {
   readonly #limit: Deadline
   #launching: Promise<Launched> | undefined
   #domains: InstanceDomains | undefined
+  #created: Instance | undefined
   #missing = 'the launcher has not come back'
 
   constructor(parts: BootParts) {
@@ -106,19 +108,19 @@ export class BootAttempt {
   }
 
   async #launch(): Promise<RunningInstance> {
-    const { config, context, launcher, step, found } = this.#parts
+    const { config, context, launcher, launch, step, found } = this.#parts
     await this.#checkPort()
     step('launch')
     const launchContext: LaunchContext = {
       service: config.name,
       signal: this.#limit.signal,
-      created: (instance) => this.#created(instance),
+      created: (instance) => this.#onCreated(instance),
       step,
       log: (line) => context.log.debug(line, { service: config.name }),
     }
-    this.#launching = found === undefined ? launcher.launch(launchContext) : Promise.resolve(found)
+    this.#launching = found === undefined ? launch(launchContext) : Promise.resolve(found)
     const launched = await untilAborted(this.#launching, this.#limit.signal)
-    await this.#created(launched)
+    await this.#onCreated(launched)
     const domains = this.#domains as InstanceDomains
     const instance = new RunningInstance(context, { launched, config, launcher, domains }, () =>
       this.#parts.onActivity(),
@@ -127,8 +129,12 @@ export class BootAttempt {
     return instance
   }
 
-  async #created(instance: Instance): Promise<void> {
-    if (this.#domains !== undefined) return
+  /** Told twice of the same instance, and of another one where the first, from a pool, was dead. */
+  async #onCreated(instance: Instance): Promise<void> {
+    const { domid, pid } = instance
+    if (this.#created?.domid === domid && this.#created?.pid === pid && this.#domains !== undefined) return
+    this.#created = { domid, pid }
+    this.#domains?.close()
     this.#domains = domainsOf(this.#parts.context, instance)
     await this.#parts.reserve(this.#domains.reservation)
   }

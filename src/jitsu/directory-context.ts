@@ -3,6 +3,7 @@ import type { Domid } from '../../protocol/xen.js'
 import type { XenstoreClient } from '../xenstore/client.js'
 import type { Logger } from './logger.js'
 import type { MonotonicClock } from './monotonic-clock.js'
+import type { WarmPools } from './pool/warm-pools.js'
 import type { ProcessDomains } from './process-domains.js'
 import type { Timeline } from './timeline.js'
 
@@ -14,6 +15,7 @@ export interface DirectoryContext {
   readonly wallClock: () => number
   readonly log: Logger
   readonly processes: ProcessDomains
+  readonly pools: WarmPools
   /** The domain that programs on this machine are in, where the store is Xen's; undefined on the local hypervisor. */
   readonly processDomid: Domid | undefined
   readonly onTimeline: (timeline: Timeline) => void

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { RESERVATIONS_ROOT } from '../../protocol/conduit.js'
 import type { ServiceConfig } from '../../protocol/jitsud-config.js'
+import { POOL_MEMORY_MIB } from '../../protocol/jitsud-pool-config.js'
 import type { JitsudState, ServiceRecord } from '../../protocol/jitsud-state.js'
 import type { Domid } from '../../protocol/xen.js'
 import { reservedNames, unreserveName } from '../conduit/reservations.js'
@@ -15,6 +16,7 @@ import { checkAbilities } from './launcher-abilities.js'
 import { errorFields, type Logger, silentLogger } from './logger.js'
 import { ManagedService } from './managed-service.js'
 import { type MonotonicClock, monotonicClock } from './monotonic-clock.js'
+import { WarmPools } from './pool/warm-pools.js'
 import { ProcessDomains } from './process-domains.js'
 import { StateFile } from './state-file.js'
 import type { Service, Services } from './summon.js'
@@ -29,6 +31,8 @@ export interface DirectoryOptions {
   readonly store: XenstoreClient
   /** Where the store is Xen's: the domain of programs on this machine, which is jitsud's own. */
   readonly processDomid?: Domid | undefined
+  /** For all instances that are kept warm. */
+  readonly poolMemoryMib?: number | undefined
   /** Absolute; nothing is remembered without one. */
   readonly stateFile?: string | undefined
   readonly log?: Logger | undefined
@@ -46,6 +50,7 @@ export type StopServices = boolean | ((config: ServiceConfig) => boolean)
 
 /** How long it may take to find out whether what ran before still runs. */
 const ADOPT_TIMEOUT_MS = 10_000
+const BYTES_PER_MIB = 2 ** 20
 
 /**
  * The services of one machine.
@@ -74,16 +79,20 @@ export class Directory implements Services, AsyncDisposable {
   private constructor(options: DirectoryOptions) {
     const { store, stateFile, log = silentLogger, onTimeline = () => undefined } = options
     this.#options = options
+    const clock = options.clock ?? monotonicClock
+    const onRecord = (): void => this.#save()
+    const maxBytes = (options.poolMemoryMib ?? POOL_MEMORY_MIB) * BYTES_PER_MIB
     this.#context = {
       store,
       log,
       onTimeline,
       onState: options.onState ?? (() => undefined),
-      clock: options.clock ?? monotonicClock,
+      clock,
       wallClock: options.wallClock ?? Date.now,
       processes: new ProcessDomains(store),
+      pools: new WarmPools({ clock, log, maxBytes, onRecord }),
       processDomid: options.processDomid,
-      onRecord: () => this.#save(),
+      onRecord,
     }
     this.#state = stateFile === undefined ? undefined : StateFile.at(stateFile, log, () => this.#snapshot())
     this.#stopReconnect = store.onReconnect(() => {
@@ -142,8 +151,11 @@ export class Directory implements Services, AsyncDisposable {
    * All of it or, when it rejects, nothing.
    * @throws ConduitError CONFIG
    */
-  reload(services: readonly ServiceConfig[]): Promise<void> {
-    const reloaded = this.#reloading.then(() => this.#apply(services))
+  reload(services: readonly ServiceConfig[], poolMemoryMib?: number): Promise<void> {
+    const reloaded = this.#reloading.then(async () => {
+      await this.#apply(services)
+      if (poolMemoryMib !== undefined) this.#context.pools.limit(poolMemoryMib * BYTES_PER_MIB)
+    })
     this.#reloading = reloaded.catch(() => undefined)
     return reloaded
   }
@@ -164,7 +176,8 @@ export class Directory implements Services, AsyncDisposable {
 
   async #begin(): Promise<void> {
     const { services, stateFile } = this.#options
-    const { log, store } = this.#context
+    const { log, store, pools } = this.#context
+    const found = pools.hold()
     const state = stateFile === undefined ? undefined : await StateFile.read(stateFile, log)
     const records = new Map(Object.entries(state?.services ?? {}))
     // Who may not do this is not dom0.
@@ -175,22 +188,24 @@ export class Directory implements Services, AsyncDisposable {
     await Promise.all([...records].map(([name, record]) => this.#adopt(name, record)))
     this.#found = true
     this.#save()
+    found()
   }
 
   async #apply(configs: readonly ServiceConfig[], records?: ReadonlyMap<string, ServiceRecord>): Promise<void> {
     const launchers = await this.#launchersFor(configs)
+    const applied = this.#context.pools.hold()
     const kept = new Set(configs.map(({ name }) => name))
     for (const [name, service] of this.#services) if (!kept.has(name)) this.#retire(service)
     const services = configs.map((config, index) => {
       const launcher = launchers[index] as Launcher
       const known = this.#services.get(config.name) ?? this.#return(config.name)
-      if (known === undefined)
-        return new ManagedService(this.#context, config, launcher, records?.get(config.name)?.number)
+      if (known === undefined) return new ManagedService(this.#context, config, launcher, records?.get(config.name))
       known.reconfigure(config, launcher)
       return known
     })
     const fresh = services.filter((service) => !this.#services.has(service.name))
     this.#index(services)
+    applied()
     await Promise.all(fresh.map((service) => service.reserve()))
     this.#save()
     for (const listener of [...this.#listeners]) listener()
@@ -237,7 +252,7 @@ export class Directory implements Services, AsyncDisposable {
       if (this.#retiring.get(name) !== service) return
       this.#retiring.delete(name)
       this.#save()
-      await Promise.all([service.launcher.close(), unreserveName(store, name)])
+      await Promise.all([service.release(), unreserveName(store, name)])
     })
     gone.catch((error) => log.warn(`${name} was removed, and not all of it is gone`, errorFields(error)))
   }
@@ -252,9 +267,14 @@ export class Directory implements Services, AsyncDisposable {
 
   async #adopt(name: string, record: ServiceRecord): Promise<void> {
     const { log } = this.#context
-    const { running } = record
-    if (running === undefined) return
+    const { running, prepared } = record
     const service = this.#services.get(name)
+    if (service === undefined && prepared !== undefined) {
+      log.warn(`${name} had instances ready when jitsud ended, and is no longer configured: they are not looked for`, {
+        prepared,
+      })
+    }
+    if (running === undefined) return
     if (service === undefined || service.launcher.kind !== running.kind) {
       log.warn(`${name} ran when jitsud ended, and is no longer configured so: it is not looked for`, { ...running })
       return
@@ -277,27 +297,30 @@ export class Directory implements Services, AsyncDisposable {
     const services = [...this.#services.values(), ...this.#retiring.values()]
     const records = services.flatMap(({ name, record: own }) => {
       if (own?.running !== undefined) this.#lost.delete(name)
-      const record = this.#lost.get(name) ?? own
+      const lost = this.#lost.get(name)
+      const record = lost === undefined ? own : { number: lost.number, ...own, running: lost.running }
       return record === undefined ? [] : [[name, record] as const]
     })
     return { version: 1, services: Object.fromEntries(records) }
   }
 
   async #close(stopServices: StopServices): Promise<void> {
-    const { log, store, processes } = this.#context
+    const { log, store, processes, pools } = this.#context
     const stops = typeof stopServices === 'function' ? stopServices : () => stopServices
     const services = [...this.#services.values(), ...this.#retiring.values()]
     this.#stopReconnect()
     for (const service of services) service.close(closing())
+    const drained = pools.close()
     const ended = await Promise.allSettled(
       services.map((service) => (stops(service.config) ? service.stop(true) : service.settled())),
     )
     for (const result of ended)
       if (result.status === 'rejected') log.error('not all is stopped', errorFields(result.reason))
-    for (const service of services) service.release()
+    await drained
+    const released = services.map((service) => service.release())
     await this.#state?.flush()
     await Promise.allSettled([
-      ...services.map((service) => service.launcher.close()),
+      ...released,
       ...services.map((service) => unreserveName(store, service.name)),
       processes.close(),
     ])

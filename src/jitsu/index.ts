@@ -1,7 +1,15 @@
 // The public API of conduit-vchan/jitsu: re-exports, nothing else.
 export type { JitsudConfig } from '../../protocol/jitsud-config.js'
 export type { ServiceConfig } from '../../protocol/jitsud-service-config.js'
-export type { Counters, Health, HeldStatus, JitsudStatus, LastSummon, ServiceStatus } from './admin/status.js'
+export type {
+  Counters,
+  Health,
+  HeldStatus,
+  JitsudStatus,
+  LastSummon,
+  PoolStatus,
+  ServiceStatus,
+} from './admin/status.js'
 export { type HeldPlace, Jitsud, type JitsudOptions, type OnExit } from './jitsud.js'
 export type {
   LaunchContext,

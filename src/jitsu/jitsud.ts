@@ -187,6 +187,7 @@ export class Jitsud implements AsyncDisposable {
       launchers: (config) => launchers.launcherOf(handedOver(config, handover)),
       store,
       processDomid,
+      poolMemoryMib: this.#config.pool.maxMemoryMib,
       stateFile: this.#stateFile,
       log: this.#log,
       onTimeline: (timeline) => this.#view?.observe(timeline),
@@ -237,7 +238,7 @@ export class Jitsud implements AsyncDisposable {
     const before = this.#config
     if (config.stateFile !== before.stateFile) throw fixed('stateFile')
     const change = await this.#listeners.prepare(config, this.#zero.hostId)
-    await this.#directory.reload(config.services).catch(async (error: unknown) => {
+    await this.#directory.reload(config.services, config.pool.maxMemoryMib).catch(async (error: unknown) => {
       await change.abandon()
       throw error
     })
@@ -254,7 +255,7 @@ export class Jitsud implements AsyncDisposable {
   /** An address could not be had although nobody of this process had it: as far as possible, all is as it was. */
   async #restore(before: JitsudConfig): Promise<void> {
     try {
-      await this.#directory.reload(before.services)
+      await this.#directory.reload(before.services, before.pool.maxMemoryMib)
       await this.#listen(before)
     } catch (error) {
       this.#log.error('not all of the configuration before could be restored', errorFields(error))

@@ -18,7 +18,7 @@ export function checkAbilities({ name, stop, keepWarm }: ServiceConfig, launcher
       `it takes ${launcher.stopModes.map((mode) => JSON.stringify(mode)).join(', ')}`,
     )
   }
-  if (keepWarm > 0 && launcher.canKeepWarm !== true) {
+  if (keepWarm > 0 && (launcher.canKeepWarm !== true || launcher.prepare === undefined)) {
     refuse('keepWarm', keepWarm, 'leave keepWarm out: this launcher keeps no instances built beforehand')
   }
 }

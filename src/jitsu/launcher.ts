@@ -5,8 +5,8 @@ import type { Instance } from './summon.js'
 /** `destroy` takes the power away, `shutdown` asks it to end, `suspend` keeps its memory for a quick return. */
 export type StopMode = 'destroy' | 'shutdown' | 'suspend'
 
-/** Steps that only the launcher can see, as they happen. */
-export type LaunchStep = 'built' | 'unpaused'
+/** Steps that only who launches can see, as they happen; `taken` is the pool's. */
+export type LaunchStep = 'taken' | 'built' | 'unpaused'
 
 /** What a launcher is told with a launch. */
 export interface LaunchContext {

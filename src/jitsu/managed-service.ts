@@ -10,11 +10,12 @@ import { BootAttempt } from './boot-attempt.js'
 import { BootPause } from './boot-pause.js'
 import type { DirectoryContext } from './directory-context.js'
 import { Idleness } from './idleness.js'
-import type { Launched, Launcher, StopMode } from './launcher.js'
+import type { LaunchContext, Launched, Launcher, StopMode } from './launcher.js'
 import { errorFields } from './logger.js'
+import type { WarmPool } from './pool/warm-pool.js'
 import type { RunningInstance } from './running-instance.js'
 import { stopInstance } from './stop-instance.js'
-import type { Instance, ReplyWhen, Service, ServiceState, SummonedBy, Use } from './summon.js'
+import type { Instance, PoolState, ReplyWhen, Service, ServiceState, SummonedBy, Use } from './summon.js'
 import type { Timeline } from './timeline.js'
 import { TimelineRecorder } from './timeline-recorder.js'
 
@@ -27,6 +28,7 @@ export class ManagedService implements Service {
   readonly #idleness: Idleness
   readonly #pause = new BootPause()
   readonly #lastChance = new AbortController()
+  readonly #pool: WarmPool
   #config: ServiceConfig
   #launcher: Launcher
   #state: ServiceState = 'stopped'
@@ -38,20 +40,28 @@ export class ManagedService implements Service {
   /** The launcher of what is under way or runs. */
   #used: Launcher | undefined
   #stopping: Promise<void> | undefined
+  /** The launcher has it suspended: that is resumed, and nothing else launched. */
+  #suspended: boolean
+  /** Of {@link WarmPools.summoning}, while it starts. */
+  #summoned: (() => void) | undefined
   /** Why the instance does not end. */
   #stuck: string | undefined
   #reservation: Reservation = NOBODY
   /** Why nothing is started any more. */
   #closed: ConduitError | undefined
 
-  constructor(context: DirectoryContext, config: ServiceConfig, launcher: Launcher, lastNumber = 0) {
+  /** @param record of an earlier process */
+  constructor(context: DirectoryContext, config: ServiceConfig, launcher: Launcher, record?: ServiceRecord) {
     this.name = config.name
     this.#context = context
     this.#config = config
     this.#launcher = launcher
     const { clock, wallClock, onTimeline } = context
-    this.#timelines = new TimelineRecorder({ service: config.name, clock, wallClock, onTimeline }, lastNumber)
+    this.#timelines = new TimelineRecorder({ service: config.name, clock, wallClock, onTimeline }, record?.number ?? 0)
+    this.#suspended = record?.suspended === true
     this.#idleness = new Idleness(clock, config.idleSeconds * 1000, () => void this.#onIdle())
+    this.#pool = context.pools.open(config, launcher, record?.prepared ?? [])
+    this.#pool.configure(config, launcher)
   }
 
   get dns(): readonly string[] {
@@ -76,6 +86,10 @@ export class ManagedService implements Service {
 
   get instance(): Instance | undefined {
     return this.#instance
+  }
+
+  get pool(): PoolState | undefined {
+    return this.#pool.state
   }
 
   /** As it is configured now; what runs may be older. */
@@ -123,12 +137,14 @@ export class ManagedService implements Service {
   /** For the state file; undefined where there is nothing to remember. */
   get record(): ServiceRecord | undefined {
     const { number } = this.#timelines
+    const prepared = this.#pool.records
+    const kept = { ...(prepared.length > 0 && { prepared }), ...(this.#suspended && { suspended: true as const }) }
     const instance = this.#instance
-    if (instance === undefined) return number === 0 ? undefined : { number }
+    if (instance === undefined) return number === 0 && Object.keys(kept).length === 0 ? undefined : { number, ...kept }
     const { launcher, launched } = instance
     const ready = this.#state === 'ready'
     const { requested } = this.#idleness
-    return { number, running: { kind: launcher.kind, token: launched.token, ready, requested } }
+    return { number, ...kept, running: { kind: launcher.kind, token: launched.token, ready, requested } }
   }
 
   /** An instance of an earlier process: it was ready, or is waited for. */
@@ -144,7 +160,8 @@ export class ManagedService implements Service {
     this.#config = config
     this.#launcher = launcher
     this.#idleness.setLimit(config.idleSeconds * 1000)
-    if (before !== launcher && before !== this.#used) void before.close()
+    this.#pool.configure(config, launcher)
+    if (before !== launcher && before !== this.#used) void this.#letGo(before)
   }
 
   /** Say again for whom the name is kept. */
@@ -161,6 +178,7 @@ export class ManagedService implements Service {
   /** Start nothing any more, and give up what is starting. Undone by {@link reopen}. */
   close(reason: ConduitError): void {
     this.#closed = reason
+    this.#pool.rest()
     this.#attempt?.giveUp(reason)
     if (this.#attempt === undefined) this.#failBoot(reason)
   }
@@ -187,15 +205,29 @@ export class ManagedService implements Service {
     await this.#booting
   }
 
-  /** Let go of what runs. */
-  release(): void {
+  /** Let go of what runs, and of the launcher once its pool is empty. After {@link close}. */
+  async release(): Promise<void> {
     this.#idleness.stop()
     this.#instance?.close()
+    await this.#letGo(this.#launcher)
+    this.#context.pools.forget(this.#pool)
+  }
+
+  async #letGo(launcher: Launcher): Promise<void> {
+    await this.#pool.emptied(launcher)
+    await launcher.close()
   }
 
   #enter(state: ServiceState): void {
     this.#state = state
+    if (state === 'starting') this.#summoned ??= this.#context.pools.summoning()
+    else this.#endSummon()
     this.#context.onState(this.name)
+  }
+
+  #endSummon(): void {
+    this.#summoned?.()
+    this.#summoned = undefined
   }
 
   /** @throws ConduitError BOOT_FAILED */
@@ -227,6 +259,7 @@ export class ManagedService implements Service {
       context: this.#context,
       config: this.#config,
       launcher: this.#launcher,
+      launch: (launchContext) => this.#launch(launchContext),
       found: found?.launched,
       step: (step) => boot.timeline.step(step),
       reserve: (reservation) => this.reserve(reservation),
@@ -243,6 +276,14 @@ export class ManagedService implements Service {
     } catch (error) {
       this.#onBootFailed(boot, attempt, error as ConduitError)
     }
+  }
+
+  async #launch(context: LaunchContext): Promise<Launched> {
+    const launcher = this.#launcher
+    if (!this.#suspended) return this.#pool.launch(launcher, context)
+    const launched = await launcher.launch(context)
+    this.#suspended = false
+    return launched
   }
 
   #becomeReady(boot: Boot, instance: RunningInstance): void {
@@ -308,7 +349,7 @@ export class ManagedService implements Service {
   /** @throws ConduitError LAUNCHER after the last chance */
   async #end(launched: Launched, mode: StopMode): Promise<void> {
     const { clock, log } = this.#context
-    await stopInstance(launched, {
+    const how = await stopInstance(launched, {
       mode,
       limitMs: this.#config.stopSeconds * 1000,
       clock,
@@ -321,6 +362,7 @@ export class ManagedService implements Service {
         this.#failBoot(this.#refusal(`its last instance cannot be stopped: ${why}`))
       },
     })
+    this.#suspended = how === 'suspend'
   }
 
   #onStopped(): void {
@@ -330,7 +372,7 @@ export class ManagedService implements Service {
     this.#stuck = undefined
     this.#enter('stopped')
     instance?.close()
-    if (this.#used !== this.#launcher) void this.#used?.close()
+    if (this.#used !== undefined && this.#used !== this.#launcher) void this.#letGo(this.#used)
     this.#used = undefined
     this.#context.onRecord()
     if (this.#boot !== undefined) this.#begin(this.#boot)

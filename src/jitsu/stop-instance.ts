@@ -9,6 +9,9 @@ import { afterDelay } from './readiness/delay-readiness.js'
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
 
+/** What can be stopped. */
+export type Stoppable = Pick<Launched, 'ended' | 'stop'>
+
 export interface StopOptions {
   readonly mode: StopMode
   /** For each attempt. */
@@ -20,8 +23,11 @@ export interface StopOptions {
   readonly lastChance: AbortSignal
 }
 
-/** @throws what the last attempt failed with, after `lastChance` */
-export async function stopInstance(launched: Launched, options: StopOptions): Promise<void> {
+/**
+ * @returns the mode that has stopped it; undefined when it ended by itself
+ * @throws what the last attempt failed with, after `lastChance`
+ */
+export async function stopInstance(launched: Stoppable, options: StopOptions): Promise<StopMode | undefined> {
   const { clock, lastChance } = options
   let over = false
   void launched.ended.then(() => {
@@ -30,9 +36,10 @@ export async function stopInstance(launched: Launched, options: StopOptions): Pr
   let mode = options.mode
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
-      return await stopWithin(launched, mode, options)
+      await stopWithin(launched, mode, options)
+      return mode
     } catch (error) {
-      if (over) return
+      if (over) return undefined
       options.onFailure(error, mode)
       if (mode !== 'destroy') {
         mode = 'destroy'
@@ -44,11 +51,11 @@ export async function stopInstance(launched: Launched, options: StopOptions): Pr
     const pause = afterDelay({ clock, signal: AbortSignal.any([waited.signal, lastChance]) }, pauseMs)
     await Promise.race([pause.catch(() => undefined), launched.ended])
     waited.abort()
-    if (over) return
+    if (over) return undefined
   }
 }
 
-async function stopWithin(launched: Launched, mode: StopMode, { clock, limitMs }: StopOptions): Promise<void> {
+async function stopWithin(launched: Stoppable, mode: StopMode, { clock, limitMs }: StopOptions): Promise<void> {
   const limit = startDeadline(clock, {
     timeoutMs: limitMs,
     onTimeout: () => new ConduitError('LAUNCHER', `${mode} has not ended it in ${limitMs / 1000} s`),

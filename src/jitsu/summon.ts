@@ -27,6 +27,34 @@ export interface Use {
   release(): void
 }
 
+/** What a service has built beforehand. Plain JSON. */
+export interface PoolState {
+  /** As configured. */
+  readonly wanted: number
+  /** Instances that are built and wait. */
+  readonly ready: number
+  /** Of the machine, for all of them. */
+  readonly memoryBytes: number
+  /** Why there are fewer than wanted, where that is not only a matter of a moment. */
+  readonly problem: string | undefined
+  /** Since jitsud began. */
+  readonly counters: PoolCounters
+}
+
+/** What became of the instances of a pool. */
+export interface PoolCounters {
+  /** Built. */
+  readonly prepared: number
+  /** Handed to a summon. */
+  readonly taken: number
+  /** Summons that found none. */
+  readonly empty: number
+  /** Could not be built, or not be launched. */
+  readonly failed: number
+  /** Ended while they waited. */
+  readonly died: number
+}
+
 /** One service of the directory, as DNS, the conduit node and the held addresses see it. */
 export interface Service {
   /** Its conduit name. */
@@ -40,6 +68,8 @@ export interface Service {
   readonly reply: ReplyWhen
   readonly state: ServiceState
   readonly instance: Instance | undefined
+  /** Undefined where none is kept warm. */
+  readonly pool?: PoolState | undefined
   /** Counts as use and is cheap: for askers that need no waiting, such as a cached answer. */
   touch(): void
   /**

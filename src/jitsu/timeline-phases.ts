@@ -14,6 +14,7 @@ export interface Phase {
 const LABELS: Record<TimelineStep, string> = {
   query: 'asked',
   launch: 'launched',
+  taken: 'from the pool',
   built: 'built',
   unpaused: 'unpaused',
   alive: 'first sign of life',

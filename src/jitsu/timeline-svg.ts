@@ -36,6 +36,7 @@ const STYLE = `
 const KIND: Record<TimelineStep, string> = {
   query: 'launching',
   launch: 'launching',
+  taken: 'launching',
   built: 'launching',
   unpaused: 'launching',
   alive: 'booting',

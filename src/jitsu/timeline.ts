@@ -5,6 +5,7 @@ import type { SummonedBy } from './summon.js'
 export const TIMELINE_STEPS = [
   'query',
   'launch',
+  'taken',
   'built',
   'unpaused',
   'alive',

@@ -7,7 +7,7 @@ import { type AdminLimits, AdminServer } from '../../src/jitsu/admin/admin-serve
 import { Metrics, type MetricsSource } from '../../src/jitsu/admin/metrics.js'
 import { type Counters, type Health, type JitsudStatus, serviceStatus } from '../../src/jitsu/admin/status.js'
 import { silentLogger } from '../../src/jitsu/logger.js'
-import type { Service, ServiceState } from '../../src/jitsu/summon.js'
+import type { PoolState, Service, ServiceState } from '../../src/jitsu/summon.js'
 import type { Timeline } from '../../src/jitsu/timeline.js'
 
 /** A service that only is somewhere. */
@@ -25,6 +25,19 @@ export function idleService(name: string, state: ServiceState = 'stopped'): Serv
     sawFirstByte: () => undefined,
   }
 }
+
+/** The same with instances that are kept warm. */
+export const warmService = (name: string, changes: Partial<PoolState> = {}): Service => ({
+  ...idleService(name),
+  pool: {
+    wanted: 3,
+    ready: 2,
+    memoryBytes: 3 << 20,
+    problem: undefined,
+    counters: { prepared: 5, taken: 2, empty: 1, failed: 0, died: 1 },
+    ...changes,
+  },
+})
 
 export const timelineOf = (service: string, changes: Partial<Timeline> = {}): Timeline => ({
   service,

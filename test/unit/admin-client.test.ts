@@ -5,7 +5,7 @@ import { expect } from 'chai'
 import { askAdmin } from '../../src/cli/admin-client.js'
 import { statusLines } from '../../src/cli/status-text.js'
 import { parseStatus, parseTimelines } from '../../src/jitsu/admin/status-schema.js'
-import { AdminWorld, timelineOf } from '../support/admin-world.js'
+import { AdminWorld, timelineOf, warmService } from '../support/admin-world.js'
 import { rejectionOf } from '../support/expect-rejection.js'
 
 describe('a running jitsud that is asked', () => {
@@ -27,6 +27,16 @@ describe('a running jitsud that is asked', () => {
 
   it('tells nothing of a service that it has not', async () => {
     expect(await askAdmin(address(), '/timeline?name=none', parseTimelines)).to.equal(undefined)
+  })
+
+  it('shows what is kept warm, and why it is less than was asked for', async () => {
+    world.services = [warmService('shop', { problem: 'no\nroom' }), warmService('mail', { ready: 3 })]
+    const status = (await askAdmin(address(), '/status', parseStatus))!
+    expect(status.services[0]?.pool).to.deep.include({ wanted: 3, ready: 2, problem: 'no\nroom' })
+    expect(statusLines(status).slice(-2)).to.deep.equal([
+      'warm shop: 2 of 3 (no room), 3.0 MiB: prepared 5, taken 2, empty 1, died 1',
+      'warm mail: 3 of 3, 3.0 MiB: prepared 5, taken 2, empty 1, died 1',
+    ])
   })
 
   it('is shown without what a launcher put into an error', async () => {

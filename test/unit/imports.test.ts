@@ -123,6 +123,11 @@ const RULES: readonly Rule[] = [
     text: 'launchers -> native: they know no directory',
   },
   {
+    from: 'src/jitsu/pool/',
+    may: [...BELOW, 'src/jitsu/', 'src/conduit/clock', 'src/conduit/deadline'],
+    text: 'pool -> launcher.ts: it touches no store, no names and no processes',
+  },
+  {
     from: 'src/jitsu/domain-zero',
     may: [...BELOW, 'src/jitsu/logger', 'src/conduit/', 'src/xenstore/', 'src/open', 'src/native', 'src/substrate/'],
     text: 'domain-zero.ts chooses the store that jitsud lives on; it knows no services',

@@ -6,7 +6,7 @@ import { expect } from 'chai'
 import { AdminServer } from '../../src/jitsu/admin/admin-server.js'
 import { silentLogger } from '../../src/jitsu/logger.js'
 import type { Timeline } from '../../src/jitsu/timeline.js'
-import { AdminWorld, idleService, timelineOf } from '../support/admin-world.js'
+import { AdminWorld, idleService, timelineOf, warmService } from '../support/admin-world.js'
 import { eventually } from '../support/eventually.js'
 import { rejectionOf } from '../support/expect-rejection.js'
 import { readXml } from '../support/well-formed-xml.js'
@@ -41,7 +41,7 @@ describe('the admin address', () => {
       readyMs: 40,
       error: null,
     })
-    expect(mail).to.deep.include({ name: 'mail', state: 'stopped', lastSummon: null })
+    expect(mail).to.deep.include({ name: 'mail', state: 'stopped', lastSummon: null, pool: null })
   })
 
   it('shows timelines of all services, or of one', async () => {
@@ -278,6 +278,20 @@ describe('the metrics of jitsud', () => {
     ])
     world.heldCounters = []
     expect((await lines()).filter((line) => line.startsWith('jitsud_hold_accepted_total'))).to.deep.equal([])
+  })
+
+  it('have what is kept warm, of services that keep any', async () => {
+    world.services = [idleService('www'), warmService('shop')]
+    expect((await lines()).filter((line) => line.startsWith('jitsud_pool_'))).to.have.members([
+      'jitsud_pool_ready{service="shop"} 2',
+      'jitsud_pool_wanted{service="shop"} 3',
+      'jitsud_pool_memory_bytes{service="shop"} 3145728',
+      'jitsud_pool_prepared_total{service="shop"} 5',
+      'jitsud_pool_taken_total{service="shop"} 2',
+      'jitsud_pool_empty_total{service="shop"} 1',
+      'jitsud_pool_failed_total{service="shop"} 0',
+      'jitsud_pool_died_total{service="shop"} 1',
+    ])
   })
 
   it('have the process’s own numbers', async () => {

@@ -136,15 +136,6 @@ describe('the directory', () => {
     })
   })
 
-  it('keeps no instances warm where the launcher cannot, and says so', async () => {
-    world = await DirectoryWorld.bare()
-    const error = await expectCode(world.open(servicesOf({ name: 'a', keepWarm: 2 })), 'CONFIG')
-    expect(error.message).to.match(/service a: the launcher scripted cannot do "keepWarm": 2/)
-    expect(world.launcher('a').closed).to.equal(1)
-    world.launcher('a').canKeepWarm = true
-    await world.open(servicesOf({ name: 'a', keepWarm: 2 }))
-  })
-
   it('is refused to whoever is not dom0', async () => {
     world = await DirectoryWorld.bare()
     const guest = await world.guest()

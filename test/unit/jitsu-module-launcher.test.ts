@@ -67,6 +67,11 @@ describe('a launcher from a module', () => {
       ['export const createLauncher = () => ({ stopModes: ["destroy"] })', /it has no kind/],
       ['export const createLauncher = () => ({ kind: "a", stopModes: ["suspend"] })', /its stopModes lack "destroy"/],
       ['export const createLauncher = () => ({ kind: "a", stopModes: ["destroy"] })', /it has no method launch/],
+      [
+        `const f = () => {}
+        export const createLauncher = () => ({ kind: "a", stopModes: ["destroy"], canKeepWarm: true, launch: f, adopt: f, close: f })`,
+        /it has no method prepare/,
+      ],
     ] as const) {
       expect((await expectCode(loadText(text), 'CONFIG')).message).to.match(message)
     }

@@ -44,6 +44,7 @@ describe('jitsud configuration', () => {
       dns: { listen: '127.0.0.1:5353', ttl: 60, forward: ['192.0.2.1', '[2001:db8::1]:5300'] },
       admin: { listen: '127.0.0.1:9180' },
       stateFile: '/var/lib/jitsud/state.json',
+      pool: { maxMemory: '1GiB' },
       services: [
         {
           name: 'WWW',
@@ -65,6 +66,7 @@ describe('jitsud configuration', () => {
       ttl: 60,
       forward: ['192.0.2.1:53', '[2001:db8::1]:5300'],
     })
+    expect(config.pool).to.deep.equal({ maxMemoryMib: 1024 })
     expect(config.services[0]).to.deep.include({
       name: 'www',
       dns: ['www.example.org'],
@@ -81,6 +83,17 @@ describe('jitsud configuration', () => {
     })
   })
 
+  it('bounds what is kept warm, by 256 MiB unless told otherwise', () => {
+    expect(accepted({ services: [] }).pool).to.deep.equal({ maxMemoryMib: 256 })
+    expect(accepted({ services: [], pool: {} }).pool).to.deep.equal({ maxMemoryMib: 256 })
+    expect(faults({ services: [], pool: { maxMemory: 'much' } })).to.deep.equal([
+      'pool.maxMemory | "much" is not accepted | memory with its unit, "64MiB", "65536KiB" or "1GiB"; a bare number is MiB',
+    ])
+    expect(faults({ services: [], pool: { memory: 1 } })).to.deep.equal([
+      'pool.memory | there is no such key | the keys maxMemory',
+    ])
+  })
+
   it('answers at once where an address is held, unless told otherwise', () => {
     const hold = [{ address: '127.0.0.1:8080', handover: 'fd' }]
     expect(accepted(service({ hold })).services[0]?.reply).to.equal('immediate')
@@ -89,7 +102,7 @@ describe('jitsud configuration', () => {
 
   it('names an unknown key by its path, with the keys there are', () => {
     expect(faults({ services: [], service: [] })).to.deep.equal([
-      'service | there is no such key | the keys dns, admin, stateFile, services',
+      'service | there is no such key | the keys dns, admin, stateFile, pool, services',
     ])
     expect(serviceFaults({ ready: { when: 'key', timeout: 3 } })).to.deep.equal([
       'services[0].ready.timeout | there is no such key | the keys when, key, value, delaySeconds, timeoutSeconds',

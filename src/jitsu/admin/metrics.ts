@@ -4,7 +4,7 @@ import type { Counter, Histogram, Registry } from 'prom-client'
 import { ConduitError } from '../../errors.js'
 import type { Service, ServiceState } from '../summon.js'
 import type { Timeline } from '../timeline.js'
-import { CounterFamily } from './counter-family.js'
+import { CounterFamily, type LabelledCounters } from './counter-family.js'
 import { processMetrics } from './process-metrics.js'
 import type { Counters } from './status.js'
 
@@ -22,7 +22,7 @@ export interface MetricsSource {
 const BOOT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const STATES: readonly ServiceState[] = ['stopped', 'starting', 'ready', 'stopping']
 /** Counters that go up and down: how many there are now. */
-const NOW: ReadonlySet<string> = new Set(['waiting', 'keptBytes', 'relayed'])
+const NOW: ReadonlySet<string> = new Set(['waiting', 'keptBytes', 'relayed', 'ready', 'wanted', 'memoryBytes'])
 const MILLIS_PER_SECOND = 1000
 const HINT = 'npm install prom-client, beside conduit-vchan, or leave admin out of the configuration'
 
@@ -75,7 +75,9 @@ export class Metrics {
       labels: ['service', 'address'],
       gauges: NOW,
     })
+    const pools = new CounterFamily(prometheus, registry, { prefix: 'jitsud_pool', labels: ['service'], gauges: NOW })
     this.#refresh = () => {
+      pools.set([...source.services()].flatMap(poolNumbers))
       dns.set([{ labels: {}, counters: source.dns() }])
       held.set([...source.held()].map(({ service, address, counters }) => ({ labels: { service, address }, counters })))
     }
@@ -103,6 +105,12 @@ export class Metrics {
     this.#refresh()
     return { type: this.#registry.contentType, text: await this.#registry.metrics() }
   }
+}
+
+function poolNumbers({ name, pool }: Service): LabelledCounters[] {
+  if (pool === undefined) return []
+  const { ready, wanted, memoryBytes, counters } = pool
+  return [{ labels: { service: name }, counters: { ready, wanted, memoryBytes, ...counters } }]
 }
 
 const loadPrometheus = async (): Promise<Prometheus> => {

@@ -25,6 +25,15 @@ const serviceStatus = z.object({
       error: text.nullable(),
     })
     .nullable(),
+  pool: z
+    .object({
+      wanted: z.number(),
+      ready: z.number(),
+      memoryBytes: z.number(),
+      problem: text.nullable(),
+      counters,
+    })
+    .nullable(),
   held: z.array(z.object({ address: text, counters })),
 })
 

@@ -1,5 +1,5 @@
 // What jitsud shows of itself: one value, for /status, `jitsud status` and whoever watches. Plain JSON.
-import type { Service, ServiceState } from '../summon.js'
+import type { PoolState, Service, ServiceState } from '../summon.js'
 import type { Timeline } from '../timeline.js'
 
 /** One service as it is now. */
@@ -18,8 +18,24 @@ export interface ServiceStatus {
   readonly pid: number | null
   /** The last summon, as its timeline has it; null before the first. */
   readonly lastSummon: LastSummon | null
+  /** What is built beforehand; null where nothing is. */
+  readonly pool: PoolStatus | null
   /** Addresses that are held for it. */
   readonly held: readonly HeldStatus[]
+}
+
+/** The instances of a service that are kept warm. */
+export interface PoolStatus {
+  /** As `keepWarm` says. */
+  readonly wanted: number
+  /** Built, and waiting. */
+  readonly ready: number
+  /** Of the machine, for all of them. */
+  readonly memoryBytes: number
+  /** Why there are fewer than wanted, such as a bound of memory or a failure; null where that is only a matter of a moment. */
+  readonly problem: string | null
+  /** What became of them: `prepared`, `taken` by a summon, `empty` when one came, `failed`, `died`. */
+  readonly counters: Counters
 }
 
 /** How the last summon went. */
@@ -88,7 +104,7 @@ export function serviceStatus(
   last: Timeline | undefined,
   held: readonly HeldStatus[],
 ): ServiceStatus {
-  const { name, state, dns, addresses, instance } = service
+  const { name, state, dns, addresses, instance, pool } = service
   return {
     name,
     state,
@@ -97,9 +113,16 @@ export function serviceStatus(
     domid: instance?.domid ?? null,
     pid: instance?.pid ?? null,
     lastSummon: last === undefined ? null : lastSummon(last),
+    pool: pool === undefined ? null : poolStatus(pool),
     held,
   }
 }
+
+const poolStatus = ({ counters, problem, ...rest }: PoolState): PoolStatus => ({
+  ...rest,
+  problem: problem ?? null,
+  counters: { ...counters },
+})
 
 const lastSummon = ({ number, startedAtMs, outcome, steps, error }: Timeline): LastSummon => ({
   number,

@@ -45,10 +45,10 @@ export async function loadLauncher(config: ServiceConfig, surroundings: Launcher
 /** A wrong one is better refused now than in the middle of a boot. */
 function missingIn(launcher: unknown): string | undefined {
   if (typeof launcher !== 'object' || launcher === null) return 'it is no object'
-  const { kind, stopModes } = launcher as Partial<Launcher>
+  const { kind, stopModes, canKeepWarm } = launcher as Partial<Launcher>
   if (typeof kind !== 'string') return 'it has no kind'
   if (!Array.isArray(stopModes) || !stopModes.includes('destroy')) return 'its stopModes lack "destroy"'
-  const methods = ['launch', 'adopt', 'close'] as const
+  const methods = ['launch', 'adopt', 'close', ...(canKeepWarm === true ? (['prepare'] as const) : [])] as const
   const lacking = methods.find((name) => typeof (launcher as Partial<Launcher>)[name] !== 'function')
   return lacking && `it has no method ${lacking}`
 }
