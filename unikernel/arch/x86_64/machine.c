@@ -1,0 +1,54 @@
+/* What arch.h asks for, where both kinds of guest do the same, and the choice between them where not. */
+#include "x86.h"
+
+uint8_t hypercall_way;
+const struct kind *kind;
+_Alignas(PAGE_BYTES) uint8_t shared_info_page[PAGE_BYTES];
+_Alignas(PAGE_BYTES) uint8_t grant_pages[GRANT_FRAMES][PAGE_BYTES];
+
+uint64_t arch_frame_of(const void *page)
+{
+    return kind->frame_of(page);
+}
+
+volatile uint8_t *arch_grant_table(void)
+{
+    return kind->map_grant_table() == 0 ? grant_pages[0] : NULL;
+}
+
+uint8_t *arch_window(void)
+{
+    return kind->make_window() == 0 ? (uint8_t *)WINDOW_BASE : NULL;
+}
+
+void arch_relax(void)
+{
+    __builtin_ia32_pause();
+}
+
+void *arch_new_stack(void *top, void (*entry)(void))
+{
+    void **stack = top;
+    *--stack = NULL; /* where a function's return address would be: keeps the alignment that functions expect */
+    *--stack = (void *)entry;
+    return stack - 6; /* the registers that arch_switch takes from it */
+}
+
+/* xen/include/public/xen.h, struct vcpu_time_info: `version` is odd while Xen writes, and another one afterwards. */
+uint64_t arch_time_ns(void)
+{
+    const volatile uint8_t *info = shared_info_page + SHARED_TIME;
+    uint32_t version;
+    uint64_t nanoseconds;
+    do {
+        version = *(const volatile uint32_t *)info;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        uint64_t ticks = __builtin_ia32_rdtsc() - *(const volatile uint64_t *)(info + 8);
+        const int8_t shift = *(const volatile int8_t *)(info + 28);
+        ticks = shift < 0 ? ticks >> -shift : ticks << shift;
+        nanoseconds = *(const volatile uint64_t *)(info + 16) +
+                      (uint64_t)((unsigned __int128)ticks * *(const volatile uint32_t *)(info + 24) >> 32);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while ((version & 1) != 0 || version != *(const volatile uint32_t *)info);
+    return nanoseconds;
+}

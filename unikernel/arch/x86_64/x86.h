@@ -1,0 +1,32 @@
+/* What the files of this architecture share. */
+#ifndef X86_H
+#define X86_H
+
+#include <stdint.h>
+
+#include "../../arch.h"
+
+/* How a hypercall is made: the instruction depends on the kind of guest and on the processor. */
+enum hypercall_way { HYPERCALL_SYSCALL, HYPERCALL_VMMCALL, HYPERCALL_VMCALL };
+extern uint8_t hypercall_way;
+
+/* Where vcpu_time_info and evtchn_pending are in the shared info page (xen/include/public/{xen,arch-x86/xen}.h). */
+#define SHARED_TIME 32
+#define SHARED_EVENTS_PENDING 2048
+
+/* Pages of ours whose place in the address space pages of Xen's take. */
+extern uint8_t shared_info_page[PAGE_BYTES], grant_pages[GRANT_FRAMES][PAGE_BYTES];
+
+/* The address space for pages of others: below 1 GiB, where PVH has page tables and PV has none of its own. */
+#define WINDOW_BASE 0x38000000ul
+
+/* The same for both kinds: the PV or the PVH part of what arch.h asks for. */
+struct kind {
+    uint64_t (*frame_of)(const void *page);
+    int (*map_grant_table)(void);
+    int (*make_window)(void);
+};
+extern const struct kind *kind;
+extern const struct kind pv, pvh;
+
+#endif

@@ -1,0 +1,193 @@
+/* What an application does with a connection, and its end. */
+#include "connection.h"
+
+#include "arch.h"
+#include "connection_table.h"
+#include "event.h"
+
+/* How long the end of a connection waits for a peer that neither ends nor reads. */
+#define LINGER_NS 5000000000ull
+/* Bytes that one connection moves before the others have a turn. */
+#define TURN_BYTES (256u << 10)
+
+static bool stopping;
+static uint32_t moved_this_turn;
+
+static bool readable(void *argument)
+{
+    struct connection *connection = argument;
+    return stopping || vchan_readable(&connection->channel);
+}
+
+static bool writable(void *argument)
+{
+    struct connection *connection = argument;
+    return vchan_writable(&connection->channel);
+}
+
+static bool drained(void *argument)
+{
+    struct connection *connection = argument;
+    return vchan_drained(&connection->channel);
+}
+
+/* `bit` is what the peer has to tell for the question to be worth asking again. False: the deadline passed. */
+static bool wait_for(struct connection *connection, bool (*ready)(void *), uint8_t bit, uint64_t deadline_ns)
+{
+    vchan_signal(&connection->channel);
+    connection->wants |= bit;
+    const bool in_time = fiber_wait(ready, connection, deadline_ns);
+    connection->wants &= (uint8_t)~bit;
+    moved_this_turn = 0;
+    return in_time;
+}
+
+static void take_turns(struct connection *connection, long bytes)
+{
+    moved_this_turn += (uint32_t)bytes;
+    if (moved_this_turn < TURN_BYTES)
+        return;
+    vchan_signal(&connection->channel);
+    fiber_yield();
+    moved_this_turn = 0;
+}
+
+long receive(struct connection *connection, void *buffer, size_t room)
+{
+    for (;;) {
+        const long bytes = stopping ? VCHAN_END : vchan_receive(&connection->channel, buffer, (uint32_t)room);
+        if (bytes > 0)
+            take_turns(connection, bytes);
+        if (bytes != VCHAN_WAIT)
+            return bytes == VCHAN_END ? 0 : bytes;
+        wait_for(connection, readable, CONDUIT_VCHAN_NOTIFY_WRITE, 0);
+    }
+}
+
+bool send(struct connection *connection, const void *bytes, size_t length)
+{
+    const uint8_t *from = bytes;
+    while (length > 0) {
+        const long sent = vchan_send(&connection->channel, from, (uint32_t)length);
+        if (sent < 0)
+            return false;
+        from += sent;
+        length -= (size_t)sent;
+        if (sent == VCHAN_WAIT)
+            wait_for(connection, writable, CONDUIT_VCHAN_NOTIFY_READ, 0);
+        else
+            take_turns(connection, sent);
+    }
+    return true;
+}
+
+void end_sending(struct connection *connection)
+{
+    if (vchan_half_closes(&connection->channel))
+        vchan_end(&connection->channel);
+    else
+        wait_for(connection, drained, CONDUIT_VCHAN_NOTIFY_READ, 0);
+}
+
+void break_off(struct connection *connection)
+{
+    vchan_close(&connection->channel);
+    connection->channel.gone = true;
+}
+
+bool connection_came(void *argument)
+{
+    struct connection *connection = argument;
+    return vchan_came(&connection->channel);
+}
+
+/* What still comes is for nobody: taken so that the peer can go on to its own end. */
+static void discard_until_end(struct connection *connection, uint64_t deadline_ns)
+{
+    uint8_t nobodys[512];
+    for (;;) {
+        const long bytes = vchan_receive(&connection->channel, nobodys, sizeof nobodys);
+        if (bytes < 0)
+            return;
+        if (bytes > 0)
+            take_turns(connection, bytes);
+        else if (!wait_for(connection, readable, CONDUIT_VCHAN_NOTIFY_WRITE, deadline_ns) || stopping)
+            return;
+    }
+}
+
+void connection_finish(struct connection *connection)
+{
+    struct vchan *channel = &connection->channel;
+    const uint64_t deadline_ns = arch_time_ns() + LINGER_NS;
+    if (channel->corrupt || channel->gone) {
+        connection_release(connection);
+        return;
+    }
+    vchan_signal(channel);
+    if (vchan_half_closes(channel)) {
+        vchan_end(channel);
+        discard_until_end(connection, deadline_ns);
+    } else {
+        wait_for(connection, drained, CONDUIT_VCHAN_NOTIFY_READ, deadline_ns);
+    }
+    connection_release(connection);
+}
+
+void close_connection(struct connection *connection)
+{
+    connection_finish(connection);
+}
+
+void connection_run(void *argument)
+{
+    struct connection *connection = argument;
+    app(connection);
+    connection_finish(connection);
+}
+
+const char *connection_port(const struct connection *connection)
+{
+    return connection->port;
+}
+
+static bool is_with(const struct connection *connection, domid_t peer)
+{
+    return connection->used && connection->channel.peer == peer;
+}
+
+uint32_t connection_count(domid_t peer)
+{
+    uint32_t count = 0;
+    for (const struct connection *c = connections; c < connections + CONNECTIONS_MAX; c++)
+        count += is_with(c, peer);
+    return count;
+}
+
+void connection_peer_died(domid_t peer)
+{
+    for (struct connection *c = connections; c < connections + CONNECTIONS_MAX; c++)
+        if (is_with(c, peer))
+            c->channel.gone = true;
+}
+
+void connection_stop_all(void)
+{
+    stopping = true;
+}
+
+bool connection_none_left(void *unused)
+{
+    (void)unused;
+    for (const struct connection *c = connections; c < connections + CONNECTIONS_MAX; c++)
+        if (c->used)
+            return false;
+    return true;
+}
+
+void connection_request_all(void)
+{
+    for (struct connection *c = connections; c < connections + CONNECTIONS_MAX; c++)
+        if (c->used && c->wants != 0)
+            vchan_request(&c->channel, c->wants);
+}

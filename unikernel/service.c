@@ -1,0 +1,76 @@
+/* The guest's life: serve, say so, and stop when control/shutdown says so (xen:docs/misc/xenstore-paths.pandoc). */
+#include "service.h"
+
+#include "arch.h"
+#include "connection.h"
+#include "settings.h"
+#include "store.h"
+
+#define CONTROL_KEY "control/shutdown"
+/* For connections to end in, before the guest stops all the same. */
+#define STOP_NS 1000000000ull
+
+static bool stopping, control_fired;
+
+bool service_stopping(void *unused)
+{
+    (void)unused;
+    return stopping;
+}
+
+uint32_t service_ring_bytes(void)
+{
+    uint32_t bytes = RING_BYTES_DEFAULT;
+    setting_number("ring", 1u << CONDUIT_VCHAN_ORDER_MAX, &bytes);
+    return bytes;
+}
+
+static void on_control(const char *path)
+{
+    (void)path;
+    control_fired = true;
+}
+
+static bool control_has_fired(void *unused)
+{
+    (void)unused;
+    return control_fired;
+}
+
+static void stop(uint32_t reason)
+{
+    stopping = true;
+    connection_stop_all();
+    fiber_wait(connection_none_left, NULL, arch_time_ns() + STOP_NS);
+    /* The reply comes after everything that was posted before. */
+    store_write(CONTROL_KEY, "");
+    guest_end(reason);
+}
+
+/* The watch fires once at first; a key that is empty, or unknown, asks for nothing. */
+static void obey_control(void)
+{
+    char order[16];
+    for (;;) {
+        fiber_wait(control_has_fired, NULL, 0);
+        control_fired = false;
+        if (store_read(CONTROL_KEY, order, sizeof order) < 0)
+            continue;
+        if (text_equals(order, "poweroff") || text_equals(order, "halt"))
+            stop(SHUTDOWN_POWEROFF);
+        else if (text_equals(order, "reboot"))
+            stop(SHUTDOWN_REBOOT);
+    }
+}
+
+void service_start(void *unused)
+{
+    (void)unused;
+    const char *port = setting("port"), *ready = setting("ready");
+    if (port != NULL)
+        direct_start(port);
+    store_post_write(ready != NULL ? ready : READY_KEY, "1");
+    store_watch(CONTROL_KEY, on_control);
+    console_line("conduit: serves");
+    obey_control();
+}
