@@ -85,6 +85,46 @@ const xlLauncher = exactly({
   memoryMib,
 }))
 
+const KERNEL_LINE = 'one line of at most 1000 characters, without NUL'
+const kernelLine = xlText.max(1000, KERNEL_LINE)
+/** A word of a path in the store, and of a command line. */
+const VCHAN_PORT = 'letters, digits, - and _, at most 64'
+
+/** A Xen domain, built directly, in dom0. */
+const xenLauncher = exactly({
+  /** A Xen domain, built without xl. */
+  kind: z.literal('xen'),
+  /** File of the kernel: an ELF image with Xen's notes, or a Linux. */
+  kernel: absolutePath,
+  /** File of the initial ramdisk. */
+  ramdisk: absolutePath.optional(),
+  /** With its unit; a bare number is MiB. */
+  memory: memory.default(64),
+  /** Virtual CPUs. */
+  vcpus: quantity('virtual CPUs', 1, 128).int().default(1),
+  /** Kind of guest. */
+  type: z.enum(['pv', 'pvh'], { error: () => '"pv" or "pvh"' }).default('pv'),
+  /** The kernel's command line; `{domid}` in it becomes the domain's number. */
+  cmdline: kernelLine.default(''),
+  /** Network devices, as xl-network-configuration(5) writes them. */
+  vif: z
+    .array(xlText, { error: () => 'a list such as ["bridge=xenbr0"], see xl-network-configuration(5)' })
+    .default([]),
+  /** Disks, as xl-disk-configuration(5) writes them. */
+  disk: z
+    .array(xlText, { error: () => 'a list such as ["/root/disk.img,raw,xvda,rw"], see xl-disk-configuration(5)' })
+    .default([]),
+  /** A vchan to dom0 whose keys are there before the guest runs. */
+  provisioned: exactly({
+    /** Its port: the guest serves `data/vchan/0/PORT`. */
+    port: z.string({ error: () => VCHAN_PORT }).regex(/^[A-Za-z0-9_-]{1,64}$/, VCHAN_PORT),
+  }).optional(),
+}).transform(({ memory: memoryMib, ...rest }) => ({
+  ...rest,
+  /** Of the domain, in MiB. */
+  memoryMib,
+}))
+
 /** A domain that libvirt has a definition of. */
 const libvirtLauncher = exactly({
   /** A domain of libvirt's. */
@@ -107,12 +147,13 @@ const moduleLauncher = exactly({
 
 export const launcherSchema = z.discriminatedUnion(
   'kind',
-  [processLauncher, xlLauncher, libvirtLauncher, moduleLauncher],
-  { error: oneOf('kind', '"process", "xl", "libvirt" or "module"') },
+  [processLauncher, xlLauncher, xenLauncher, libvirtLauncher, moduleLauncher],
+  { error: oneOf('kind', '"process", "xl", "xen", "libvirt" or "module"') },
 )
 
 export type LauncherConfig = z.output<typeof launcherSchema>
 export type ProcessLauncherConfig = z.output<typeof processLauncher>
 export type XlLauncherConfig = z.output<typeof xlLauncher>
+export type XenLauncherConfig = z.output<typeof xenLauncher>
 export type LibvirtLauncherConfig = z.output<typeof libvirtLauncher>
 export type ModuleLauncherConfig = z.output<typeof moduleLauncher>

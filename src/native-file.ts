@@ -1,6 +1,7 @@
 // Which file holds the addon for this process: a build of our own, else the prebuilt one of this platform. Loads nothing.
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ConduitError } from './errors.js'
 
 /** The C library: a binary that was linked against one does not load on the other. */
@@ -24,6 +25,13 @@ function libc(): Libc {
 /** Where the package keeps this platform's prebuilt addon, below its root: architecture and C library. */
 export function prebuildPath(): string {
   return join('prebuilds', `linux-${process.arch}`, `conduit.${libc()}.node`)
+}
+
+/** The folder that holds package.json, whether this file runs from dist/ or from an installed package. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder)
+  return folder
 }
 
 /** How to get an addon for the package at `root`. Only a checkout has a tsconfig.json. */

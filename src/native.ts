@@ -1,11 +1,8 @@
 // The typed face of the addon, and the only file that loads it. Descriptors are plain numbers here; who owns one
 // is said by whoever holds it.
-import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { ConduitError, type ConduitErrorCode } from './errors.js'
-import { buildHint, nativeFile } from './native-file.js'
+import { buildHint, nativeFile, packageRoot } from './native-file.js'
 
 /** Pages of shared memory as one ArrayBuffer (addon/mapping.h). */
 export interface NativeMapping {
@@ -105,13 +102,6 @@ export interface Native {
   evtchnNotify(fd: number, port: number): void
   /** Empty the queue of ports, and its overflow. */
   evtchnReset(fd: number): void
-}
-
-/** The folder that holds package.json, whether this file runs from dist/ or from an installed package. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder)
-  return folder
 }
 
 function load(): Native {

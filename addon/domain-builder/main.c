@@ -42,7 +42,7 @@ static int find_services(struct builder *builder)
     return result;
 }
 
-static int open_builder(struct builder *builder)
+static int open_builder(struct builder *builder, bool check_only)
 {
     char running[16];
     xc_physinfo_t machine = {0};
@@ -64,7 +64,7 @@ static int open_builder(struct builder *builder)
     builder->hap = machine.capabilities & XEN_SYSCTL_PHYSCAP_hap;
     if (find_services(builder) != 0)
         return unusable("NO_STORE", "xenstore cannot be reached", errno);
-    int orphans = destroy_orphans(builder);
+    int orphans = check_only ? 0 : destroy_orphans(builder);
     if (orphans < 0)
         return unusable("NO_XEN", "domains cannot be listed", errno);
     answer_ready(builder, running, orphans);
@@ -88,15 +88,21 @@ static bool next_line(char *line)
     return byte != EOF;
 }
 
-int main(void)
+/* --check: only say whether it could work here, and change nothing. */
+int main(int argc, char **argv)
 {
+    bool check_only = argc == 2 && strcmp(argv[1], "--check") == 0;
+    if (argc > 1 && !check_only) {
+        fprintf(stderr, "usage: conduit-domain-builder [--check]; requests on stdin: docs/launchers.md\n");
+        return 2;
+    }
     static struct builder builder = {.store = {.fd = -1}};
     static char line[LINE_MAX_BYTES + 1];
     static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         signal(ignored[i], SIG_IGN);
-    int status = open_builder(&builder);
-    while (status == 0 && next_line(line))
+    int status = open_builder(&builder, check_only);
+    while (status == 0 && !check_only && next_line(line))
         serve_line(&builder, line);
     destroy_unused(&builder);
     return status;

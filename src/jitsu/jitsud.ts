@@ -180,6 +180,7 @@ export class Jitsud implements AsyncDisposable {
       directory: join(dirname(this.#stateFile), LAUNCHERS_FOLDER),
       runtimeDir: this.#zero.runtimeDir,
       xenStore: backend === 'xen' ? store : undefined,
+      log: this.#log,
     })
     const processDomid = backend === 'xen' ? environment.domid : undefined
     const directory = await Directory.open({

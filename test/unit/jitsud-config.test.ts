@@ -118,7 +118,7 @@ describe('jitsud configuration', () => {
       /^services\[0\]\.name \| is missing \| a conduit name/,
     )
     expect(faults({ services: [{ name: 'www' }] })).to.deep.equal([
-      'services[0].launcher | is missing | an object with "kind": "process", "xl", "libvirt" or "module"',
+      'services[0].launcher | is missing | an object with "kind": "process", "xl", "xen", "libvirt" or "module"',
     ])
   })
 
@@ -127,7 +127,7 @@ describe('jitsud configuration', () => {
       'services[0].ready.when | "later" is not accepted | "conduit", "key", "port" or "delay"',
     ])
     expect(serviceFaults({ launcher: {} })[0]).to.match(
-      /^services\[0\]\.launcher\.kind \| is missing \| "process", "xl"/,
+      /^services\[0\]\.launcher\.kind \| is missing \| "process", "xl", "xen"/,
     )
     expect(serviceFaults({ launcher: { kind: 'docker' } })[0]).to.match(
       /^services\[0\]\.launcher\.kind \| "docker" is not/,

@@ -1,15 +1,19 @@
 // The launcher of each service, as its configuration names it.
 import { mkdir } from 'node:fs/promises'
-import type { LibvirtLauncherConfig, ServiceConfig } from '../../../protocol/jitsud-config.js'
+import type { LibvirtLauncherConfig, ServiceConfig, XenLauncherConfig } from '../../../protocol/jitsud-config.js'
 import { ConduitError } from '../../errors.js'
 import { systemError } from '../../native.js'
 import type { XenstoreClient } from '../../xenstore/client.js'
 import type { Launcher } from '../launcher.js'
+import { type Logger, silentLogger } from '../logger.js'
 import { type MonotonicClock, monotonicClock } from '../monotonic-clock.js'
+import { builderPath } from './builder-program.js'
+import { DomainBuilder } from './domain-builder.js'
 import { LibvirtLauncher } from './libvirt-launcher.js'
 import { type LauncherSurroundings, loadLauncher } from './module-launcher.js'
 import { ProcessLauncher } from './process-launcher.js'
 import { VirshSession } from './virsh-session.js'
+import { XenLauncher } from './xen-launcher.js'
 import { XlLauncher } from './xl-launcher.js'
 
 export interface LaunchersOptions {
@@ -20,8 +24,10 @@ export interface LaunchersOptions {
   /** What programs get of jitsud's own environment: process.env without what systemd means for jitsud alone, by default. */
   readonly environment?: NodeJS.ProcessEnv | undefined
   readonly clock?: MonotonicClock | undefined
-  /** Xen's own store, with dom0's rights: `xl` needs it. */
+  /** Xen's own store, with dom0's rights: `xl` and `xen` need it. */
   readonly xenStore?: XenstoreClient | undefined
+  /** What the launchers' own children say. */
+  readonly log?: Logger | undefined
 }
 
 /** Meant for the one process that systemd started (sd_notify(3), sd_listen_fds(3), systemd.exec(5)). */
@@ -39,16 +45,20 @@ const NOT_INHERITED = [
 export class Launchers {
   readonly #surroundings: LauncherSurroundings
   readonly #xenStore: XenstoreClient | undefined
+  readonly #log: Logger
+  #builder: { readonly builder: DomainBuilder; users: number } | undefined
   /** One a connection, for as long as a launcher has it. */
   readonly #sessions = new Map<string, { readonly session: VirshSession; users: number }>()
 
-  private constructor(surroundings: LauncherSurroundings, xenStore: XenstoreClient | undefined) {
+  private constructor(surroundings: LauncherSurroundings, { xenStore, log }: LaunchersOptions) {
     this.#surroundings = surroundings
     this.#xenStore = xenStore
+    this.#log = log ?? silentLogger
   }
 
   /** @throws ConduitError LAUNCHER when the directory cannot be made */
-  static async open({ directory, runtimeDir, environment, clock, xenStore }: LaunchersOptions): Promise<Launchers> {
+  static async open(options: LaunchersOptions): Promise<Launchers> {
+    const { directory, runtimeDir, environment, clock } = options
     await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause) => {
       throw systemError(cause, `make ${directory}`, 'LAUNCHER')
     })
@@ -60,7 +70,7 @@ export class Launchers {
       },
       clock: clock ?? monotonicClock,
     }
-    return new Launchers(surroundings, xenStore)
+    return new Launchers(surroundings, options)
   }
 
   /**
@@ -73,21 +83,59 @@ export class Launchers {
       case 'process':
         return new ProcessLauncher(launcher, this.#surroundings)
       case 'xl':
-        if (this.#xenStore === undefined) {
-          throw new ConduitError(
-            'CONFIG',
-            `service ${config.name}: the launcher xl needs Xen, and this is not its dom0`,
-            {
-              endpoint: config.name,
-              hint: 'run jitsud in dom0, as root; elsewhere use "kind": "process"',
-            },
-          )
-        }
-        return new XlLauncher(launcher, { ...this.#surroundings, store: this.#xenStore })
+        return new XlLauncher(launcher, { ...this.#surroundings, store: this.#storeFor(config) })
+      case 'xen':
+        return this.#xen(launcher, config)
       case 'module':
         return loadLauncher(config, this.#surroundings)
       case 'libvirt':
         return this.#libvirt(launcher)
+    }
+  }
+
+  /** @throws ConduitError CONFIG outside dom0 */
+  #storeFor({ name, launcher: { kind } }: ServiceConfig): XenstoreClient {
+    if (this.#xenStore !== undefined) return this.#xenStore
+    throw new ConduitError('CONFIG', `service ${name}: the launcher ${kind} needs Xen, and this is not its dom0`, {
+      endpoint: name,
+      hint: 'run jitsud in dom0, as root; elsewhere use "kind": "process"',
+    })
+  }
+
+  /** All of a jitsud share one builder. @throws ConduitError CONFIG where there is none that works */
+  async #xen(launcher: XenLauncherConfig, config: ServiceConfig): Promise<Launcher> {
+    const store = this.#storeFor(config)
+    this.#builder ??= {
+      users: 0,
+      builder: new DomainBuilder({
+        program: builderPath(),
+        environment: this.#surroundings.environment,
+        log: (line) => this.#log.info(`domain builder: ${line}`),
+      }),
+    }
+    const shared = this.#builder
+    shared.users++
+    const onClose = async (): Promise<void> => {
+      if (--shared.users > 0) return
+      if (this.#builder === shared) this.#builder = undefined
+      await shared.builder.close()
+    }
+    try {
+      await shared.builder.ready()
+    } catch (error) {
+      await onClose()
+      const { message, hint } = error as ConduitError
+      throw new ConduitError('CONFIG', `service ${config.name}: the launcher xen cannot be used: ${message}`, {
+        endpoint: config.name,
+        hint,
+        cause: error,
+      })
+    }
+    try {
+      return new XenLauncher(launcher, { ...this.#surroundings, builder: shared.builder, store, onClose })
+    } catch (error) {
+      await onClose()
+      throw error
     }
   }
 

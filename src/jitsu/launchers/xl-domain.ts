@@ -4,8 +4,8 @@ import type { Domid } from '../../../protocol/xen.js'
 import { ConduitError, isConduitError } from '../../errors.js'
 import type { XenstoreClient } from '../../xenstore/client.js'
 import type { Launched, StopMode } from '../launcher.js'
-import { untilStoreShows } from '../readiness/store-watch.js'
 import { run, type Tool } from './command-run.js'
+import { domainEnd } from './domain-end.js'
 
 /** Names a domain for as long as the machine is up: domids are given again. Plain JSON. */
 export interface XlToken {
@@ -62,19 +62,14 @@ export class XlDomain implements Launched {
     this.#watching.abort()
   }
 
-  async #end(): Promise<string> {
+  #end(): Promise<string> {
     const { store, token } = this.#parts
-    try {
-      await untilStoreShows(store, {
-        path: '@releaseDomain',
-        signal: this.#watching.signal,
-        look: async () => (await vmOf(store, this.domid)) !== token.vm,
-      })
-      return `domain ${this.domid} is gone`
-    } catch (error) {
-      if (!this.#watching.signal.aborted) return `domain ${this.domid} cannot be watched: ${(error as Error).message}`
-      return new Promise<string>(() => undefined)
-    }
+    return domainEnd({
+      store,
+      domid: this.domid,
+      signal: this.#watching.signal,
+      look: async () => ((await vmOf(store, this.domid)) === token.vm ? undefined : `domain ${this.domid} is gone`),
+    })
   }
 }
 
