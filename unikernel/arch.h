@@ -47,6 +47,9 @@ uint8_t *arch_window(void);
 /* Xen's own time: nanoseconds since it booted, as in the deadline of SCHEDOP_poll. */
 uint64_t arch_time_ns(void);
 
+/* The same at the guest's first instruction. */
+uint64_t arch_began_ns(void);
+
 /* A hint that this is a loop that waits for another processor. */
 void arch_relax(void);
 

@@ -11,6 +11,12 @@
 #define STOP_NS 1000000000ull
 
 static bool stopping, control_fired;
+static uint64_t ready_ns;
+
+uint64_t service_ready_ns(void)
+{
+    return ready_ns;
+}
 
 bool service_stopping(void *unused)
 {
@@ -70,6 +76,7 @@ void service_start(void *unused)
     if (port != NULL)
         direct_start(port);
     store_post_write(ready != NULL ? ready : READY_KEY, "1");
+    ready_ns = arch_time_ns();
     store_watch(CONTROL_KEY, on_control);
     console_line("conduit: serves");
     obey_control();

@@ -10,6 +10,8 @@
 
 /* The body of the first fiber: serves what the command line names and writes the ready key. */
 void service_start(void *unused);
+/* Xen's time when everything that a client needs was published, or on its way to xenstore; 0: not yet. */
+uint64_t service_ready_ns(void);
 /* Whether the guest was told to stop: nothing new is to begin. A question for fiber_wait. */
 bool service_stopping(void *unused);
 /* Bytes of each ring of a server. */

@@ -38,6 +38,9 @@
     .code64
     .globl entry_pv
 entry_pv:
+    rdtsc
+    mov %eax, began_ticks(%rip)
+    mov %edx, 4 + began_ticks(%rip)
     lea stack_end(%rip), %rsp
     xor %ebp, %ebp
     mov %rsi, %rdi
@@ -48,6 +51,9 @@ entry_pv:
 #define PAGE_2MIB 0x83
     .code32
 entry_pvh:
+    rdtsc
+    mov %eax, began_ticks
+    mov %edx, 4 + began_ticks
     cld
     mov $stack_end, %esp
     mov %ebx, %edi
@@ -133,6 +139,9 @@ gdt_pointer:
     .long gdt
 
     .bss
+    .globl began_ticks
+began_ticks:
+    .skip 8
     .balign 4096
 top:
     .skip 4096

@@ -35,7 +35,7 @@ void *arch_new_stack(void *top, void (*entry)(void))
 }
 
 /* xen/include/public/xen.h, struct vcpu_time_info: `version` is odd while Xen writes, and another one afterwards. */
-uint64_t arch_time_ns(void)
+static uint64_t time_of(uint64_t (*read_ticks)(void))
 {
     const volatile uint8_t *info = shared_info_page + SHARED_TIME;
     uint32_t version;
@@ -43,12 +43,33 @@ uint64_t arch_time_ns(void)
     do {
         version = *(const volatile uint32_t *)info;
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        uint64_t ticks = __builtin_ia32_rdtsc() - *(const volatile uint64_t *)(info + 8);
+        int64_t ticks = (int64_t)(read_ticks() - *(const volatile uint64_t *)(info + 8));
         const int8_t shift = *(const volatile int8_t *)(info + 28);
         ticks = shift < 0 ? ticks >> -shift : ticks << shift;
         nanoseconds = *(const volatile uint64_t *)(info + 16) +
-                      (uint64_t)((unsigned __int128)ticks * *(const volatile uint32_t *)(info + 24) >> 32);
+                      (uint64_t)((__int128)ticks * *(const volatile uint32_t *)(info + 24) >> 32);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while ((version & 1) != 0 || version != *(const volatile uint32_t *)info);
     return nanoseconds;
+}
+
+static uint64_t now(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+
+/* Before Xen's last look at the clock: that many ticks less than none. */
+static uint64_t at_the_first_instruction(void)
+{
+    return began_ticks;
+}
+
+uint64_t arch_time_ns(void)
+{
+    return time_of(now);
+}
+
+uint64_t arch_began_ns(void)
+{
+    return time_of(at_the_first_instruction);
 }

@@ -10,6 +10,9 @@
 enum hypercall_way { HYPERCALL_SYSCALL, HYPERCALL_VMMCALL, HYPERCALL_VMCALL };
 extern uint8_t hypercall_way;
 
+/* The processor's time at the first instruction. */
+extern uint64_t began_ticks;
+
 /* Where vcpu_time_info and evtchn_pending are in the shared info page (xen/include/public/{xen,arch-x86/xen}.h). */
 #define SHARED_TIME 32
 #define SHARED_EVENTS_PENDING 2048
