@@ -28,7 +28,6 @@ static enum console_state look(struct store *store, uint32_t domid, uint32_t wat
     memcpy(watch + length, "tty", sizeof "tty");
     if (watch_request != 0)
         batch_add(store, &batch, watch_request, watch, length + sizeof "tty");
-    /* The last one: an event that comes before its answer is of what the answer shows. */
     unsigned int there = batch_read(store, &batch, port), taken = batch_read(store, &batch, tty);
     enum console_state state = CONSOLE_NONE;
     if (store_send(store, &batch) == 0 && store_receive(store, &batch) == 0) {

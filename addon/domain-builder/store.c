@@ -59,6 +59,7 @@ void store_close(struct store *store)
     if (store->fd >= 0)
         close(store->fd);
     store->fd = -1;
+    store->changed = false;
 }
 
 static char *batch_room(struct store_batch *batch, size_t bytes)
@@ -216,8 +217,10 @@ static int receive_one(struct store *store, struct store_request *request)
 {
     struct xsd_sockmsg head;
     char *payload;
-    while ((payload = receive_message(store, &head)) != NULL && head.type == XS_WATCH_EVENT)
+    while ((payload = receive_message(store, &head)) != NULL && head.type == XS_WATCH_EVENT) {
+        store->changed = true;
         free(payload);
+    }
     if (!payload)
         return -1;
     request->value = payload;
@@ -231,6 +234,10 @@ int store_await_event(struct store *store, int timeout_ms)
 {
     struct xsd_sockmsg head;
     struct pollfd ready = {.fd = store->fd, .events = POLLIN};
+    bool changed = store->changed;
+    store->changed = false;
+    if (changed)
+        return 1;
     int result = poll(&ready, 1, timeout_ms);
     if (result <= 0)
         return result;

@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 struct store {
-    int fd; /* -1: not connected */
-    bool bus; /* the kernel's device: it takes one message a write() */
+    int fd;       /* -1: not connected */
+    bool bus;     /* the kernel's device: it takes one message a write() */
+    bool changed; /* an event came between answers */
     uint32_t last_id;
 };
 
@@ -49,8 +50,8 @@ void batch_remove(struct store *store, struct store_batch *batch, const char *pa
  * received before anything else is sent. */
 int store_send(struct store *store, struct store_batch *batch);
 int store_receive(struct store *store, struct store_batch *batch);
-/* Until something watched has changed: 1; 0 when nothing has in that time, -1 with errno as above. Of what changed while answers were
- * received nothing is told: look before waiting. */
+/* Until something watched has changed: 1; 0 when nothing has in that time, -1 with errno as above. An event that came between answers
+ * counts as one after them: the daemon sends no second one that is equal while the first is on its way (XSA-326). */
 int store_await_event(struct store *store, int timeout_ms);
 /* The first error in the batch's answers, 0 for none. */
 int batch_error(const struct store_batch *batch);
