@@ -64,13 +64,17 @@ static const struct kernel *load(struct kernels *kernels, const char *path, int 
     struct stat status;
     /* Not st_size: a disk has none. */
     off_t size = lseek(fd, 0, SEEK_END);
-    if (fstat(fd, &status) != 0 || size < 0 || lseek(fd, 0, SEEK_SET) != 0) {
+    if (fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
+        failure_set(failure, STEP, "NOT_A_KERNEL", EISDIR, "%s is no kernel: it is a folder", path);
+        return NULL;
+    }
+    if (size < 0 || lseek(fd, 0, SEEK_SET) != 0) {
         failure_set(failure, STEP, "NOT_A_KERNEL", errno, "%s cannot be read: %s", path, strerror(errno));
         return NULL;
     }
-    if (S_ISDIR(status.st_mode) || size == 0 || (size_t)size > KERNEL_MAX) {
+    if (size == 0 || (size_t)size > KERNEL_MAX) {
         failure_set(failure, STEP, "NOT_A_KERNEL", ENOEXEC, "%s is no kernel: %s", path,
-                    S_ISDIR(status.st_mode) ? "it is a folder" : size == 0 ? "it is empty" : "it has more than 128 MiB");
+                    size == 0 ? "it is empty" : "it has more than 128 MiB");
         return NULL;
     }
     struct kernel *kernel = make_room(kernels, (size_t)size);

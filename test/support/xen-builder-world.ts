@@ -2,6 +2,8 @@
 // domain can leave behind. In dom0 of the testbed only.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { expect } from 'chai'
 import type { XenLauncherConfig } from '../../protocol/jitsud-config.js'
 import type { LaunchContext } from '../../src/jitsu/launcher.js'
 import type { BuildRequest } from '../../src/jitsu/launchers/builder-messages.js'
@@ -110,6 +112,16 @@ export class XenBuilderWorld {
       nodes: nodes.filter((node) => !kept.includes(node) && !node.startsWith('/conduit') && !node.startsWith('/tool')),
       freeMiB: Number(free),
     }
+  }
+
+  /**
+   * Back at what it was, which may take a moment: Xen frees a domain's own structures when no processor looks at them any more
+   * (xen:xen/common/domain.c, call_rcu).
+   */
+  async returnsTo(expected: MachineState, where = ''): Promise<void> {
+    let state = await this.state()
+    for (let looks = 0; looks < 50 && !isDeepStrictEqual(state, expected); looks++) state = await this.state()
+    expect(state, where).to.deep.equal(expected)
   }
 
   async close(): Promise<void> {

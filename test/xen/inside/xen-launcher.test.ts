@@ -20,7 +20,7 @@ describe('the launcher xen', () => {
   afterEach(async () => {
     await Promise.all(running.map((each) => each.stop('destroy')))
     running = []
-    expect(await world.state()).to.deep.equal(before_)
+    await world.returnsTo(before_)
   })
 
   const keep = async (launch: Promise<Launched>): Promise<Launched> => {
