@@ -1,4 +1,5 @@
-// Brings a clone up to date: installs what package-lock.json names, builds the addon, compiles the TypeScript.
+// Brings a clone up to date: installs what package-lock.json names, builds the addon (and, where a Xen is
+// installed, the domain builder), compiles the TypeScript.
 // Each step is skipped when its output is newer than its inputs. `--cmake` builds the addon with cmake-js
 // instead (sanitizers, compile_commands.json); arguments after `--` go to it. Needs nothing but Node itself.
 import { spawnSync } from 'node:child_process'
@@ -7,6 +8,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildAddon, nodeHeaders } from './addon/build-addon.mjs'
+import { buildDomainBuilder, xenVersion } from './addon/build-domain-builder.mjs'
 import { needsInstall } from './needs-install.mjs'
 
 const root = dirname(fileURLToPath(import.meta.url))
@@ -68,6 +70,16 @@ function buildWithNodeGyp() {
   process.exit(1)
 }
 
+/** Where a Xen is installed; elsewhere there is nothing that it could run on. */
+function buildBuilder() {
+  const program = inRoot('build', 'Release', 'conduit-domain-builder')
+  if (newest(program) >= newest(inRoot('addon', 'domain-builder')) || xenVersion() === undefined) return
+  const problem = buildDomainBuilder(root, { say: (line) => console.error(`conduit: ${line}`) })
+  if (problem === undefined) return
+  console.error(`conduit: ${problem}`)
+  process.exit(1)
+}
+
 function compile() {
   const inputs = ['protocol', 'src', 'test', 'bench', 'testbed', 'tsconfig.json', 'package.json'].map((name) =>
     inRoot(name),
@@ -83,5 +95,6 @@ if (cmake) {
   buildWithCmake()
 } else {
   buildWithNodeGyp()
+  buildBuilder()
   compile()
 }

@@ -2,6 +2,7 @@
 import { native } from '../native.js'
 import { selectBackend } from '../substrate/select.js'
 import { xenStore } from '../substrate/xen/store-path.js'
+import { builderCheck, mayBuildDomains } from './doctor-builder.js'
 import { attempt, type Check } from './doctor-check.js'
 import { channelCheck, hypervisorCheck, runtimeDirectoryCheck } from './doctor-local.js'
 import { addonCheck, filesCheck, memoryCheck, nodeCheck, processorCheck } from './doctor-machine.js'
@@ -33,6 +34,7 @@ export async function diagnose(): Promise<Diagnosis> {
   if (directory.state === 'ok') checks.push(await attempt('local hypervisor', hypervisorCheck))
   checks.push(...(await xenChecks(backend === 'xen')))
   if (backend === 'xen') checks.push(await attempt('registrar', () => registrarCheck(xenStore(native))))
+  if (mayBuildDomains()) checks.push(await attempt('domain builder', builderCheck))
   checks.push(await attempt('channel', channelCheck))
   return { backend, works: checks.every(({ state }) => state !== 'fail'), checks }
 }
