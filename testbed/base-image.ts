@@ -20,7 +20,7 @@ import { compiled } from './compile-c.js'
 import { type CpioEntry, cpioArchive } from './cpio.js'
 import { cacheFolder, type DebianTree } from './debian-packages.js'
 import { extractKernel } from './kernel-image.js'
-import { MODULES, moduleFiles } from './kernel-modules.js'
+import { DEVICE_MODULES, MODULES, moduleFiles } from './kernel-modules.js'
 import { PROJECT_ROOT } from './project.js'
 import { sharedLibraries } from './shared-libraries.js'
 import { writePieces } from './write-pieces.js'
@@ -85,6 +85,7 @@ class BasePlan {
   readonly #hypervisor: string
   readonly #files: readonly PackedFile[]
   readonly #modules: readonly PackedFile[]
+  readonly #deviceModules: readonly PackedFile[]
 
   constructor(tree: DebianTree) {
     this.#tree = tree
@@ -93,11 +94,12 @@ class BasePlan {
     this.#kernel = join(boot, readdirSync(boot).find((name) => name.startsWith('vmlinuz-'))!)
     const version = basename(this.#kernel).replace('vmlinuz-', '')
     const folder = `lib/modules/${version}`
-    this.#modules = moduleFiles(join(tree.root, folder), MODULES).map((source) => ({
-      path: join(folder, basename(source)),
-      source,
-    }))
-    this.#files = [...this.#programs(), ...this.#modules]
+    const packed = (names: readonly string[]): PackedFile[] =>
+      moduleFiles(join(tree.root, folder), names).map((source) => ({ path: join(folder, basename(source)), source }))
+    this.#modules = packed(MODULES)
+    const loaded = new Set(this.#modules.map(({ path }) => path))
+    this.#deviceModules = packed(DEVICE_MODULES).filter(({ path }) => !loaded.has(path))
+    this.#files = [...this.#programs(), ...this.#modules, ...this.#deviceModules]
   }
 
   /** Over everything that goes in. Files of packages and node keep their times: size and time stand for their content. */
@@ -161,7 +163,12 @@ class BasePlan {
     yield { path: 'var/run', kind: 'link', target: '/run' }
     yield* this.#busyboxLinks()
     for (const file of this.#files) yield fileEntry(file.source === process.execPath ? { ...file, source: node } : file)
-    yield textEntry('lib/testbed/modules', this.#modules.map(({ path }) => `/${path}\n`).join(''))
+    for (const [list, modules] of [
+      ['modules', this.#modules],
+      ['device-modules', this.#deviceModules],
+    ] as const) {
+      yield textEntry(join('lib/testbed', list), modules.map(({ path }) => `/${path}\n`).join(''))
+    }
     yield textEntry('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n')
     yield textEntry('etc/group', 'root:x:0:\n')
     yield textEntry('etc/hosts', '127.0.0.1 localhost\n')

@@ -71,8 +71,17 @@ export class Guest {
     const file = `/tmp/${name}.cfg`
     writeFileSync(file, configuration(name, options))
     await xl('create', '-q', file)
-    const domid = Number((await xl('domid', name)).trim())
-    const guest = new Guest({ domid, name, type: options.type }, await terminalOf(domid))
+    return Guest.of({ domid: Number((await xl('domid', name)).trim()), name, type: options.type })
+  }
+
+  /** One that somebody else made, as above: destroyed when it does not come up. */
+  static async of(identity: {
+    readonly domid: number
+    readonly name: string
+    readonly type: GuestType
+  }): Promise<Guest> {
+    const { domid, name } = identity
+    const guest = new Guest(identity, await terminalOf(domid))
     try {
       await guest.#agent.ready
       return guest

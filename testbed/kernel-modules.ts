@@ -14,6 +14,9 @@ export const MODULES = [
   'virtio_console',
 ]
 
+/** Network and disks between domains: there, and loaded by whoever wants them (/lib/testbed/device-modules). */
+export const DEVICE_MODULES = ['xen-netback', 'xen-blkback', 'xen-netfront', 'xen-blkfront', 'loop']
+
 /** A module's file names spell `-` and `_` as they like; the kernel knows one. */
 function moduleName(name: string): string {
   return basename(name, '.ko').replaceAll('-', '_')

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { expect } from 'chai'
+import { config, expect } from 'chai'
 import type { XenLauncherConfig } from '../../protocol/jitsud-config.js'
 import type { LaunchContext } from '../../src/jitsu/launcher.js'
 import type { BuildRequest } from '../../src/jitsu/launchers/builder-messages.js'
@@ -16,6 +16,9 @@ import type { XenstoreClient } from '../../src/xenstore/client.js'
 import { servicesOf } from './directory-world.js'
 import { tinyGuest } from './tiny-guest.js'
 import { here, openStore } from './xen-machine.js'
+
+// What differs is all that a failure has to say.
+config.truncateThreshold = 0
 
 /** Domains, nodes of the store, and free memory: equal before and after. */
 export interface MachineState {
@@ -105,7 +108,8 @@ export class XenBuilderWorld {
   /** Folders that daemons make once and keep are no leftovers. */
   async state(): Promise<MachineState> {
     const nodes = (await here.run('xenstore-ls -f /')).output.split('\n').map((line) => line.split(' = ')[0]!)
-    const kept = ['', '/libxl', '/vm', '/local', '/local/domain', '/local/domain/0/backend']
+    const backend = '/local/domain/0/backend'
+    const kept = ['', '/libxl', '/vm', '/local', '/local/domain', backend, `${backend}/vif`, `${backend}/vbd`]
     const [, free] = /free_memory\s*:\s*([0-9]+)/.exec((await here.run('xl info')).output) ?? []
     return {
       domains: (await this.names()).join(' '),
