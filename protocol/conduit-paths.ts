@@ -11,6 +11,11 @@ export const VCHAN_RELATIVE = 'data/vchan'
 /** The two keys of a vchan (`xen:tools/libs/vchan/init.c`). */
 export const RING_REF_KEY = 'ring-ref'
 export const EVENT_CHANNEL_KEY = 'event-channel'
+/**
+ * Beside the two, with the value `1`: a toolstack wrote them before the server ran. The page is granted when the server raises
+ * the port, and not before.
+ */
+export const PROVISIONED_KEY = 'provisioned'
 export const HOST_ID_PATH = '/conduit/host-id'
 /** The mark of the registrar that runs, or ran: below the host id, where no name can be. */
 export const REGISTRAR_PATH = '/conduit/host-id/registrar'

@@ -6,9 +6,10 @@ import type { VchanChannel } from '../vchan/channel.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { untilAborted } from './deadline.js'
 import { openChannel } from './open-channel.js'
+import { openProvisioned } from './open-provisioned.js'
 import { throughOutages } from './outages.js'
 import { serveWithinMeans } from './serve-within-means.js'
-import { publishKeysAtOnce, readKeys, removeIfEmpty, removeKeys, type VchanKeys } from './vchan-keys.js'
+import { areProvisioned, publishKeysAtOnce, readKeys, removeIfEmpty, removeKeys, type VchanKeys } from './vchan-keys.js'
 
 export interface DirectRequest {
   readonly spinMicros: number | undefined
@@ -59,11 +60,14 @@ export async function connectDirectNow(
   const server = address.domid
   const path = directPath(server, ownDomid(context), address)
   request.onStep('the server to publish its keys')
-  const found = await readKeys(context.store, path, server)
+  const { store } = context
+  // Asked for together: it costs no time.
+  const [found, early] = await Promise.all([readKeys(store, path, server), areProvisioned(store, path, server)])
   const keys = found ?? (await waitForKeys(context, path, address, request.wait, signal))
-  request.onStep('the channel to be mapped')
-  const target = { server, keys, endpoint: formatAddress(address), spinMicros: request.spinMicros }
-  return openChannel(context, target, signal)
+  const provisioned = found === undefined ? await areProvisioned(store, path, server) : early
+  const target = { server, keys, endpoint: formatAddress(address), spinMicros: request.spinMicros, path }
+  request.onStep(provisioned ? 'the server to boot and grant its page' : 'the channel to be mapped')
+  return provisioned ? openProvisioned(context, target, signal) : openChannel(context, target, signal)
 }
 
 async function waitForKeys(

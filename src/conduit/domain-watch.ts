@@ -9,13 +9,15 @@ import type { Background } from './background.js'
 import type { Clock } from './clock.js'
 import { breakOffWhenDrained, type OpenConnection } from './peer-loss.js'
 
+type OnGone = (gone: ConduitError) => void
+
 const RELEASE_DOMAIN = '@releaseDomain'
 
 export class DomainWatch {
   readonly #store: XenstoreClient
   readonly #clock: Clock
   readonly #background: Background
-  readonly #open = new Map<Domid, Set<OpenConnection>>()
+  readonly #waiting = new Map<Domid, Set<OnGone>>()
   #watch: Promise<XenstoreWatch> | undefined
 
   constructor(store: XenstoreClient, clock: Clock, background: Background) {
@@ -26,18 +28,23 @@ export class DomainWatch {
 
   /** Break `connection` off once the peer's domain is gone; until the function returned is called. */
   keep(peer: Domid, connection: OpenConnection): () => void {
+    return this.onGone(peer, (gone) => breakOffWhenDrained(this.#clock, connection, gone))
+  }
+
+  /** Runs once the peer's domain is gone, and again should another one go after it; until the function returned is called. */
+  onGone(peer: Domid, listener: OnGone): () => void {
     // Nobody outlives domain 0, and oxenstored says of it that it was never introduced.
     if (peer === 0) return () => undefined
-    const connections = this.#open.get(peer) ?? new Set()
-    this.#open.set(peer, connections.add(connection))
+    const listeners = this.#waiting.get(peer) ?? new Set()
+    this.#waiting.set(peer, listeners.add(listener))
     if (this.#watch === undefined) {
       this.#watch = this.#store.watch(RELEASE_DOMAIN, () => this.#background.run(this.#look()))
       this.#background.run(this.#watch)
     }
     return () => {
-      connections.delete(connection)
-      if (connections.size === 0 && this.#open.get(peer) === connections) this.#open.delete(peer)
-      if (this.#open.size === 0) this.#stop()
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.#waiting.get(peer) === listeners) this.#waiting.delete(peer)
+      if (this.#waiting.size === 0) this.#stop()
     }
   }
 
@@ -49,11 +56,11 @@ export class DomainWatch {
 
   async #look(): Promise<void> {
     await Promise.all(
-      [...this.#open].map(async ([peer, connections]) => {
+      [...this.#waiting].map(async ([peer, listeners]) => {
         // A guest on C xenstored may not ask, and learns nothing here.
         if (await this.#store.isDomainIntroduced(peer).catch(() => true)) return
         const gone = new ConduitError('ECONNRESET', `domain ${peer} is gone`, { domid: peer })
-        for (const connection of connections) breakOffWhenDrained(this.#clock, connection, gone)
+        for (const listener of [...listeners]) listener(gone)
       }),
     )
   }

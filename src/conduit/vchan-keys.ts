@@ -1,6 +1,12 @@
 // The two keys by which a client finds a vchan: published by the server under its own data/vchan, read and distrusted by
 // the client. What the client maps with them is vchan's business.
-import { EVENT_CHANNEL_KEY, parseEventChannel, parseRingRef, RING_REF_KEY } from '../../protocol/conduit.js'
+import {
+  EVENT_CHANNEL_KEY,
+  PROVISIONED_KEY,
+  parseEventChannel,
+  parseRingRef,
+  RING_REF_KEY,
+} from '../../protocol/conduit.js'
 import type { Domid, EvtchnPort, Gref } from '../../protocol/xen.js'
 import { ConduitError, isConduitError } from '../errors.js'
 import type { RequestOptions, XenstoreClient } from '../xenstore/client.js'
@@ -51,11 +57,7 @@ export async function readKeys(store: XenstoreClient, path: string, server: Domi
     store.readText(portPath),
     store.getPermissions(ringRefPath),
     store.getPermissions(portPath),
-  ]).catch((error: unknown) => {
-    // A node that is not there, or under a directory that is closed to us: both daemons answer EACCES for the latter.
-    if (isConduitError(error, 'ENOENT') || isConduitError(error, 'EACCES')) return undefined
-    throw error
-  })
+  ]).catch(undefinedWhenMissing)
   if (found === undefined) return undefined
   const [ringRefText, portText, ...permissions] = found
   if (permissions.some((list) => list[0]?.domid !== server)) {
@@ -76,6 +78,29 @@ export async function readKeys(store: XenstoreClient, path: string, server: Domi
   })
 }
 
+/**
+ * Whether the keys at `path` were written before their server ran.
+ * @throws ConduitError CONDUIT_PROTOCOL for a mark that is none
+ */
+export async function areProvisioned(store: XenstoreClient, path: string, server: Domid): Promise<boolean> {
+  const text = await store.readText(`${path}/${PROVISIONED_KEY}`).catch(undefinedWhenMissing)
+  if (text === undefined || text === '1') return text !== undefined
+  throw new ConduitError('CONDUIT_PROTOCOL', `${path}/${PROVISIONED_KEY} holds ${JSON.stringify(text.slice(0, 32))}`, {
+    endpoint: path,
+    domid: server,
+    hint: 'a toolstack writes 1 there: this one is of another version, or the domain itself wrote it',
+  })
+}
+
+/** The keys of a provisioned channel that has its one client: gone, unless the server has published others meanwhile. */
+export async function removeTaken(store: XenstoreClient, path: string, taken: VchanKeys): Promise<void> {
+  await store.transaction(async (transaction) => {
+    const texts = await Promise.all(leaves(path).map((leaf) => store.readText(leaf, { transaction })))
+    const [ringRef, port] = [parseRingRef(texts[0]!), parseEventChannel(texts[1]!)]
+    if (ringRef === taken.ringRef && port === taken.port) await store.remove(path, { transaction })
+  })
+}
+
 /** Whether or not they are there. */
 export async function removeKeys(store: XenstoreClient, path: string): Promise<void> {
   await store.remove(path).catch((error: unknown) => {
@@ -89,4 +114,9 @@ export async function removeIfEmpty(store: XenstoreClient, path: string): Promis
     const children = await store.directory(path, { transaction })
     if (children.length === 0) await store.remove(path, { transaction })
   })
+}
+
+/** A node that is not there, or under a directory that is closed to us: both daemons answer EACCES for the latter. */
+function undefinedWhenMissing(error: unknown): undefined {
+  if (!isConduitError(error, 'ENOENT') && !isConduitError(error, 'EACCES')) throw error
 }

@@ -8,7 +8,8 @@ import { Arrival } from './arrival.js'
 import type { ChannelCounters } from './channel-counters.js'
 import { ChannelEnds, type Outbound } from './channel-ends.js'
 import { type ChannelParts, openRings } from './channel-parts.js'
-import { type ConnectOptions, connectParts } from './connect.js'
+import { type Address, type ConnectOptions, connectParts } from './connect.js'
+import { connectProvisionedParts } from './connect-provisioned.js'
 import type { ControlPage, Role } from './control-page.js'
 import { type ControlPageSnapshot, snapshotControlPage } from './control-page-snapshot.js'
 import { type Direction, PeerStatus } from './peer-status.js'
@@ -106,6 +107,19 @@ export class VchanChannel {
   ): Promise<VchanChannel> {
     checkSpinMicros(options.spinMicros)
     return VchanChannel.over(await connectParts(substrate, { peer, ringRef, port }), options.spinMicros)
+  }
+
+  /**
+   * The same where a toolstack published the two before `peer` ran: binds the port and waits until the peer has granted the page.
+   * @throws ConduitError ECONNREFUSED when somebody has bound the port, and as {@link connect}; the signal's reason
+   */
+  static async connectProvisioned(
+    substrate: Substrate,
+    address: Address,
+    { spinMicros, signal }: ConnectOptions & { signal: AbortSignal },
+  ): Promise<VchanChannel> {
+    checkSpinMicros(spinMicros)
+    return VchanChannel.over(await connectProvisionedParts(substrate, address, signal), spinMicros)
   }
 
   /** Over pages and port that a handshake has made ready: the last steps of it, and the channel is open. */

@@ -36,6 +36,18 @@ export async function connectParts(substrate: Substrate, address: Address): Prom
   }
 }
 
+/** The same over a port that is bound, and stays the caller's when this fails. */
+export async function connectOver(substrate: Substrate, address: Address, event: EventChannel): Promise<ChannelParts> {
+  const onUnmap = { byteOffset: OFFSET.CLI_LIVE, port: event.port }
+  const pages = [await substrate.map(address.peer, [address.ringRef], { access: 'rw', onUnmap })]
+  try {
+    return await mapRings(substrate, address, event, pages)
+  } catch (error) {
+    for (const mapping of pages) mapping.close()
+    throw error
+  }
+}
+
 /** `pages` holds the control page, last, and gets what is mapped beside it. */
 async function mapRings(
   substrate: Substrate,
