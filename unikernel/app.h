@@ -28,7 +28,8 @@ void end_sending(struct connection *connection);
 /* Breaks off: the peer is told that the connection broke, where it can be told. Return from app() soon after. */
 void break_off(struct connection *connection);
 
-/* A connection to `name`, `name:port` or `vchan://DOMID/PORT`, for this fiber to close; NULL: nobody lets us in. */
+/* A connection to `name`, `name:port` or `vchan://DOMID/PORT`, for this fiber to close; NULL: nobody lets us in, or it is no
+ * address. */
 struct connection *connect_to(const char *address);
 /* Ends a connection that connect_to made, as a return from app() ends the others. */
 void close_connection(struct connection *connection);

@@ -34,7 +34,6 @@ static bool drained(void *argument)
 /* `bit` is what the peer has to tell for the question to be worth asking again. False: the deadline passed. */
 static bool wait_for(struct connection *connection, bool (*ready)(void *), uint8_t bit, uint64_t deadline_ns)
 {
-    vchan_signal(&connection->channel);
     connection->wants |= bit;
     const bool in_time = fiber_wait(ready, connection, deadline_ns);
     connection->wants &= (uint8_t)~bit;
@@ -42,12 +41,11 @@ static bool wait_for(struct connection *connection, bool (*ready)(void *), uint8
     return in_time;
 }
 
-static void take_turns(struct connection *connection, long bytes)
+static void take_turns(long bytes)
 {
     moved_this_turn += (uint32_t)bytes;
     if (moved_this_turn < TURN_BYTES)
         return;
-    vchan_signal(&connection->channel);
     fiber_yield();
     moved_this_turn = 0;
 }
@@ -57,7 +55,7 @@ long receive(struct connection *connection, void *buffer, size_t room)
     for (;;) {
         const long bytes = stopping ? VCHAN_END : vchan_receive(&connection->channel, buffer, (uint32_t)room);
         if (bytes > 0)
-            take_turns(connection, bytes);
+            take_turns(bytes);
         if (bytes != VCHAN_WAIT)
             return bytes == VCHAN_END ? 0 : bytes;
         wait_for(connection, readable, CONDUIT_VCHAN_NOTIFY_WRITE, 0);
@@ -76,7 +74,7 @@ bool send(struct connection *connection, const void *bytes, size_t length)
         if (sent == VCHAN_WAIT)
             wait_for(connection, writable, CONDUIT_VCHAN_NOTIFY_READ, 0);
         else
-            take_turns(connection, sent);
+            take_turns(sent);
     }
     return true;
 }
@@ -110,7 +108,7 @@ static void discard_until_end(struct connection *connection, uint64_t deadline_n
         if (bytes < 0)
             return;
         if (bytes > 0)
-            take_turns(connection, bytes);
+            take_turns(bytes);
         else if (!wait_for(connection, readable, CONDUIT_VCHAN_NOTIFY_WRITE, deadline_ns) || stopping)
             return;
     }
@@ -124,7 +122,6 @@ void connection_finish(struct connection *connection)
         connection_release(connection);
         return;
     }
-    vchan_signal(channel);
     if (vchan_half_closes(channel)) {
         vchan_end(channel);
         discard_until_end(connection, deadline_ns);
@@ -132,11 +129,6 @@ void connection_finish(struct connection *connection)
         wait_for(connection, drained, CONDUIT_VCHAN_NOTIFY_READ, deadline_ns);
     }
     connection_release(connection);
-}
-
-void close_connection(struct connection *connection)
-{
-    connection_finish(connection);
 }
 
 void connection_run(void *argument)
@@ -151,23 +143,50 @@ const char *connection_port(const struct connection *connection)
     return connection->port;
 }
 
-static bool is_with(const struct connection *connection, domid_t peer)
+/* Each connection there is, those included that wait for their peer to let go of their pages. */
+static struct connection *next_used(struct connection *c)
 {
-    return connection->used && connection->channel.peer == peer;
+    while (c < connections + CONNECTIONS_MAX && !c->used)
+        c++;
+    return c;
 }
+
+#define EACH_CONNECTION(c) \
+    (struct connection *c = next_used(connections); c < connections + CONNECTIONS_MAX; c = next_used(c + 1))
 
 uint32_t connection_count(domid_t peer)
 {
     uint32_t count = 0;
-    for (const struct connection *c = connections; c < connections + CONNECTIONS_MAX; c++)
-        count += is_with(c, peer);
+    for EACH_CONNECTION(c)
+        count += c->channel.peer == peer;
     return count;
 }
 
-void connection_peer_died(domid_t peer)
+static bool was_accepted_from(const struct connection *c, domid_t client)
 {
-    for (struct connection *c = connections; c < connections + CONNECTIONS_MAX; c++)
-        if (is_with(c, peer))
+    return c->request != 0 && c->channel.peer == client;
+}
+
+uint32_t connection_count_accepted(domid_t client)
+{
+    uint32_t count = 0;
+    for EACH_CONNECTION(c)
+        count += was_accepted_from(c, client);
+    return count;
+}
+
+struct connection *connection_accepted(uint64_t request)
+{
+    for EACH_CONNECTION(c)
+        if (c->request == request)
+            return c;
+    return NULL;
+}
+
+void connection_client_died(domid_t client)
+{
+    for EACH_CONNECTION(c)
+        if (was_accepted_from(c, client))
             c->channel.gone = true;
 }
 
@@ -179,15 +198,19 @@ void connection_stop_all(void)
 bool connection_none_left(void *unused)
 {
     (void)unused;
-    for (const struct connection *c = connections; c < connections + CONNECTIONS_MAX; c++)
-        if (c->used)
-            return false;
-    return true;
+    return next_used(connections) == connections + CONNECTIONS_MAX;
+}
+
+void connection_signal_all(void)
+{
+    for EACH_CONNECTION(c)
+        if (c->channel.owed != 0)
+            vchan_signal(&c->channel);
 }
 
 void connection_request_all(void)
 {
-    for (struct connection *c = connections; c < connections + CONNECTIONS_MAX; c++)
-        if (c->used && c->wants != 0)
+    for EACH_CONNECTION(c)
+        if (c->wants != 0)
             vchan_request(&c->channel, c->wants);
 }

@@ -14,7 +14,7 @@
 
 struct connection connections[CONNECTIONS_MAX];
 
-static struct connection *free_slot(domid_t peer)
+struct connection *connection_slot(domid_t peer)
 {
     if (peer != 0 && connection_count(peer) >= CONNECTIONS_A_GUEST)
         return NULL;
@@ -27,10 +27,8 @@ static struct connection *free_slot(domid_t peer)
 /* As large as wanted while there is plenty, then smaller, down to the rings in the control page: the last one has to fit too. */
 static struct vchan_orders orders_within_means(uint32_t ring_bytes)
 {
-    struct vchan_orders orders;
-    const uint32_t most = 1u << CONDUIT_VCHAN_ORDER_MAX;
-    for (uint32_t bytes = ring_bytes < most ? ring_bytes : most;; bytes /= 2) {
-        vchan_orders_for(bytes, bytes, &orders);
+    for (;; ring_bytes /= 2) {
+        const struct vchan_orders orders = vchan_orders_for(ring_bytes);
         const uint32_t pages = vchan_ring_pages(orders.left) + vchan_ring_pages(orders.right);
         if (pages == 0 || (pages + CONNECTIONS_MAX <= grant_free() && pages + PAGES_KEPT <= page_free()))
             return orders;
@@ -65,30 +63,28 @@ static bool lend_control_page(struct connection *c, domid_t peer, uint32_t refer
 
 struct connection *connection_offer(domid_t peer, uint32_t ring_bytes, struct provision provision)
 {
-    struct connection *c = free_slot(peer);
+    struct connection *c = connection_slot(peer);
     if (c == NULL)
         return NULL;
     const struct vchan_orders orders = orders_within_means(ring_bytes);
-    *c = (struct connection){.used = true, .ring_pages = {vchan_ring_pages(orders.left), vchan_ring_pages(orders.right)}};
-    c->channel = (struct vchan){.peer = peer, .server = true, .port = provision.port};
-    if (c->channel.port == 0)
-        c->channel.port = event_offer(peer);
-    if (c->channel.port != 0 && event_watch(c->channel.port) && lend_pages(c, peer)) {
+    memset(c, 0, sizeof *c);
+    c->used = true;
+    c->ring_pages[0] = vchan_ring_pages(orders.left);
+    c->ring_pages[1] = vchan_ring_pages(orders.right);
+    c->channel.peer = peer;
+    c->channel.port = provision.port != 0 ? provision.port : event_offer(peer);
+    if (c->channel.port == 0) {
+        c->used = false;
+        return NULL;
+    }
+    event_watch(c->channel.port);
+    if (lend_pages(c, peer)) {
         vchan_serve(&c->channel, c->page, orders, c->rings[0], c->rings[1]);
         if (lend_control_page(c, peer, provision.reference))
             return c;
     }
     connection_release(c);
     return NULL;
-}
-
-static void unmap(struct connection *c)
-{
-    for (int i = 0; i < 2; i++)
-        if (c->rings[i] != NULL)
-            grant_unmap(c->rings[i], c->ring_pages[i]);
-    if (c->page != NULL)
-        grant_unmap(c->page, 1);
 }
 
 /* A question for fiber_wait. Clean when they go back, so that no peer reads another's bytes. */
@@ -114,15 +110,12 @@ static bool took_back(void *argument)
 
 void connection_release(struct connection *c)
 {
-    const bool live = c->channel.page != NULL;
-    if (live)
+    if (c->channel.page != NULL)
         vchan_close(&c->channel);
-    if (c->channel.port != 0) {
-        event_unwatch(c->channel.port);
-        event_close(c->channel.port);
-    }
-    if (!c->channel.server)
-        unmap(c);
+    event_unwatch(c->channel.port);
+    event_close(c->channel.port);
+    if (c->unmap != NULL)
+        c->unmap(c);
     else if (!took_back(c))
         for (uint64_t pause = FIRST_LOOK_NS; !fiber_wait(took_back, c, arch_time_ns() + pause);)
             pause = pause < LONGEST_LOOK_NS ? pause * 2 : pause;

@@ -6,4 +6,7 @@
 
 extern struct connection connections[CONNECTIONS_MAX];
 
+/* A free one for that peer; NULL: there is none, or it has as many as it may have. */
+struct connection *connection_slot(domid_t peer);
+
 #endif

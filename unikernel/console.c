@@ -56,6 +56,6 @@ void guest_end(uint32_t reason)
 
 void guest_crash(const char *why)
 {
-    console_line("conduit: crash: %s", why);
+    console_line("crash: %s", why);
     guest_end(SHUTDOWN_CRASH);
 }

@@ -13,7 +13,10 @@ void console_line(const char *pattern, ...) __attribute__((format(printf, 1, 2))
 /* SCHEDOP_shutdown with one of SHUTDOWN_* of xen.h. */
 __attribute__((noreturn)) void guest_end(uint32_t reason);
 
-/* Something that must not be: says what, and ends the guest as crashed. */
+/*
+ * Ends the guest as crashed, and says what was not as it has to be: a key of the command line that is wrong or asks for what
+ * cannot be had, `memory` (too little), `stack` (of a fiber, too small), `channel` (none to be offered), `domid` (unknown to the store).
+ */
 __attribute__((noreturn)) void guest_crash(const char *why);
 
 #endif

@@ -2,8 +2,8 @@
  * libxenvchan's own rendezvous with domain 0, by port: two keys under data/vchan/0. One client at a time finds them; with the
  * client they go, and new ones come for the next. Keys of a channel that the domain's builder has provisioned are its own.
  */
+#include "accept.h"
 #include "arch.h"
-#include "connection.h"
 #include "event.h"
 #include "service.h"
 #include "store.h"
@@ -11,27 +11,9 @@
 #define CLIENT 0u
 /* Between tries to offer another channel when there was no room for one. */
 #define AGAIN_NS 50000000ull
-#define BY_ITSELF ((struct provision){0, 0})
 
 static char directory[STORE_PATH_BYTES];
 static struct connection *offered;
-
-static void key_path(char *path, const char *key)
-{
-    format(path, STORE_PATH_BYTES, "%s/%s", directory, key);
-}
-
-/* The reference last: who finds it finds the port. Domain 0 needs no rights to read what is ours. */
-static void publish(void)
-{
-    char path[STORE_PATH_BYTES], number[16];
-    key_path(path, CONDUIT_KEY_EVENT_CHANNEL);
-    format(number, sizeof number, "%u", offered->channel.port);
-    store_post_write(path, number);
-    key_path(path, CONDUIT_KEY_RING_REF);
-    format(number, sizeof number, "%u", offered->page_reference);
-    store_post_write(path, number);
-}
 
 static bool came_or_stopping(void *unused)
 {
@@ -57,7 +39,7 @@ static void serve(void *unused)
         while (!offer(BY_ITSELF))
             if (fiber_wait(service_stopping, NULL, arch_time_ns() + AGAIN_NS))
                 return;
-        publish();
+        publish_keys(directory, offered);
     }
     connection_release(offered);
 }
@@ -75,20 +57,20 @@ static struct provision read_provision(void)
     if (!text_number(text, colon, EVENT_PORT_MAX, &provision.port) || text[colon] != ':' ||
         !text_number(text + colon + 1, strlen(text + colon + 1), UINT32_MAX, &provision.reference) ||
         provision.port == 0 || provision.reference == 0)
-        guest_crash("provisioned= is PORT:REFERENCE");
+        guest_crash("provisioned");
     return provision;
 }
 
 void direct_start(const char *port)
 {
     const struct provision provision = read_provision();
-    format(directory, sizeof directory, "%s/%u/%s", CONDUIT_RELATIVE_VCHAN, CLIENT, port);
+    store_path(directory, "%s/%u/%s", CONDUIT_RELATIVE_VCHAN, CLIENT, port);
     if (!offer(provision))
-        guest_crash("no channel can be offered");
+        guest_crash("channel");
     if (provision.port == 0)
-        publish();
+        publish_keys(directory, offered);
     else
         event_send(provision.port);
     if (!fiber_start(serve, NULL))
-        guest_crash("no memory");
+        guest_crash("memory");
 }

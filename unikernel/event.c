@@ -43,12 +43,9 @@ void event_send(uint32_t port)
     channel_op(EVTCHNOP_SEND, &send);
 }
 
-bool event_watch(uint32_t port)
+void event_watch(uint32_t port)
 {
-    if (watched_count == EVENT_PORTS_POLLED)
-        return false;
     watched[watched_count++] = port;
-    return true;
 }
 
 void event_unwatch(uint32_t port)

@@ -21,8 +21,8 @@ uint32_t event_bind(domid_t peer, uint32_t port);
 void event_close(uint32_t port);
 void event_send(uint32_t port);
 
-/* Which ports end event_sleep, until event_unwatch. False: as many as can be are. */
-bool event_watch(uint32_t port);
+/* Which ports end event_sleep, until event_unwatch; at most EVENT_PORTS_POLLED. */
+void event_watch(uint32_t port);
 void event_unwatch(uint32_t port);
 
 /* Call before looking at what events may tell of: event_sleep then returns for whatever came after this. */

@@ -80,7 +80,7 @@ static void resume(struct fiber *fiber)
     running = fiber;
     arch_switch(&loop_registers, fiber->registers);
     if (*fiber->stack != STACK_MARK)
-        guest_crash("a fiber's stack ran over");
+        guest_crash("stack");
     if (!fiber->ended)
         return;
     page_give(fiber->stack, FIBER_STACK_PAGES);

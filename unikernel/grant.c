@@ -105,14 +105,14 @@ uint8_t *grant_map(domid_t peer, const uint32_t *references, uint32_t pages, boo
     const size_t first = window == NULL ? WINDOW_PAGES : find_run(window_taken, WINDOW_PAGES, pages);
     if (first == WINDOW_PAGES)
         return NULL;
-    for (size_t i = 0; i < pages; i++)
+    uint8_t *const start = window + first * PAGE_BYTES;
+    for (uint32_t i = 0; i < pages; i++)
         if (!map_one(first + i, peer, references[i], writable)) {
-            memset(window_taken + first + i, 0, pages - i);
-            while (i-- > 0)
-                unmap_one(first + i);
+            grant_unmap(start, i);
+            memset(window_taken + first, 0, pages);
             return NULL;
         }
-    return window + first * PAGE_BYTES;
+    return start;
 }
 
 void grant_unmap(uint8_t *first, uint32_t pages)

@@ -16,16 +16,23 @@
 
 static uint64_t spin_ns = SPIN_NS;
 
+static bool round(void)
+{
+    store_progress();
+    const bool worked = fiber_round();
+    connection_signal_all();
+    return worked;
+}
+
 /* True: there was work. What brought nothing is done for half as long the next time. */
 static bool spin(void)
 {
-    if (spin_ns < SPIN_NS / 256)
+    if (spin_ns == 0)
         return false;
     const uint64_t until = arch_time_ns() + spin_ns;
     do {
         for (int look = 0; look < LOOKS_A_TIME_READ; look++) {
-            store_progress();
-            if (fiber_round()) {
+            if (round()) {
                 spin_ns = SPIN_NS;
                 return true;
             }
@@ -48,14 +55,12 @@ static void sleep_until_event(void)
 static __attribute__((noreturn)) void loop(void)
 {
     for (;;) {
-        store_progress();
-        if (fiber_round() || spin())
+        if (round() || spin())
             continue;
         /* Order matters: what comes after this ends the sleep, what came before it is seen by the look that follows. */
         event_clear();
         connection_request_all();
-        store_progress();
-        if (!fiber_round())
+        if (!round())
             sleep_until_event();
     }
 }
@@ -69,6 +74,6 @@ void guest_main(const struct boot_info *boot)
     settings_init(boot->command_line);
     store_init(boot->store_page, boot->store_port);
     if (!fiber_start(service_start, NULL))
-        guest_crash("not enough memory");
+        guest_crash("memory");
     loop();
 }

@@ -3,6 +3,7 @@
 
 #include "arch.h"
 #include "connection.h"
+#include "listen.h"
 #include "settings.h"
 #include "store.h"
 
@@ -47,6 +48,7 @@ static void stop(uint32_t reason)
 {
     stopping = true;
     connection_stop_all();
+    listen_stop();
     fiber_wait(connection_none_left, NULL, arch_time_ns() + STOP_NS);
     /* The reply comes after everything that was posted before. */
     store_write(CONTROL_KEY, "");
@@ -62,22 +64,25 @@ static void obey_control(void)
         control_fired = false;
         if (store_read(CONTROL_KEY, order, sizeof order) < 0)
             continue;
-        if (text_equals(order, "poweroff") || text_equals(order, "halt"))
+        if (text_equals(order, "poweroff"))
             stop(SHUTDOWN_POWEROFF);
         else if (text_equals(order, "reboot"))
             stop(SHUTDOWN_REBOOT);
     }
 }
 
+/* The keys of a port first: its client may be waiting for nothing else. */
 void service_start(void *unused)
 {
     (void)unused;
-    const char *port = setting("port"), *ready = setting("ready");
+    const char *port = setting("port"), *name = setting("name"), *ready = setting("ready");
     if (port != NULL)
         direct_start(port);
+    if (name != NULL)
+        listen_start(name);
     store_post_write(ready != NULL ? ready : READY_KEY, "1");
     ready_ns = arch_time_ns();
     store_watch(CONTROL_KEY, on_control);
-    console_line("conduit: serves");
+    console_line("serves");
     obey_control();
 }

@@ -35,9 +35,7 @@ bool setting_number(const char *key, uint32_t most, uint32_t *number)
     const char *value = setting(key);
     if (value == NULL)
         return false;
-    if (!text_number(value, strlen(value), most, number)) {
-        console_line("conduit: %s=%s is no number up to %u", key, value, most);
-        guest_crash("a wrong command line");
-    }
+    if (!text_number(value, strlen(value), most, number))
+        guest_crash(key);
     return true;
 }

@@ -27,6 +27,15 @@ static uint32_t under_way, count;
 static struct request requests[UNDER_WAY_MAX];
 static void (*watches[WATCHES_MAX])(const char *);
 
+size_t store_path(char *path, const char *pattern, ...)
+{
+    va_list list;
+    va_start(list, pattern);
+    const size_t length = format_list(path, STORE_PATH_BYTES, pattern, list);
+    va_end(list);
+    return length;
+}
+
 void store_init(volatile uint8_t *page, uint32_t port)
 {
     store_wire_init(&wire, page);
@@ -105,9 +114,15 @@ long store_write(const char *path, const char *value)
     return ask(CONDUIT_XS_TYPE_WRITE, path, value, NULL, 0);
 }
 
-long store_remove(const char *path)
+/* `n5`, NUL, and others' rights behind it: the first is the owner's. */
+long store_owner(const char *path)
 {
-    return ask(CONDUIT_XS_TYPE_RM, path, "", NULL, 0);
+    char rights[8];
+    uint32_t owner;
+    if (ask(CONDUIT_XS_TYPE_GET_PERMS, path, "", rights, sizeof rights) < 1 ||
+        !text_number(rights + 1, strlen(rights + 1), CONDUIT_DOMID_FIRST_RESERVED - 1, &owner))
+        return STORE_FAILED;
+    return (long)owner;
 }
 
 void store_post_write(const char *path, const char *value)
@@ -166,35 +181,22 @@ static void dispatch_watch(const char *body, size_t length)
         watches[place](body);
 }
 
-static long failure(const char *name)
-{
-    static const struct {
-        const char *name;
-        int result;
-    } known[] = {{"ENOENT", STORE_MISSING}, {"EACCES", STORE_DENIED}, {"EAGAIN", STORE_AGAIN},
-                 {"ENOSPC", STORE_FULL},    {"EQUOTA", STORE_FULL},   {"E2BIG", STORE_FULL}};
-    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (text_equals(name, known[i].name))
-            return known[i].result;
-    return STORE_FAILED;
-}
-
 static void settle(struct request *request)
 {
     request->done = true;
-    request->result = wire.header.type == CONDUIT_XS_TYPE_ERROR ? failure(wire.body) : (long)wire.header.length;
+    request->result = wire.message.header.type == CONDUIT_XS_TYPE_ERROR ? STORE_FAILED : (long)wire.message.header.length;
     if (request->result < 0 || request->room == 0)
         return;
-    const size_t bytes = wire.header.length < request->room ? wire.header.length : request->room - 1;
-    memcpy(request->reply, wire.body, bytes);
+    const size_t bytes = wire.message.header.length < request->room ? wire.message.header.length : request->room - 1;
+    memcpy(request->reply, wire.message.body, bytes);
     request->reply[bytes] = '\0';
 }
 
 static void dispatch(void)
 {
-    const uint32_t id = wire.header.id, place = (id & 0xff) - 1;
-    if (wire.header.type == CONDUIT_XS_TYPE_WATCH_EVENT) {
-        dispatch_watch(wire.body, wire.header.length);
+    const uint32_t id = wire.message.header.id, place = (id & 0xff) - 1;
+    if (wire.message.header.type == CONDUIT_XS_TYPE_WATCH_EVENT) {
+        dispatch_watch(wire.message.body, wire.message.header.length);
         return;
     }
     if (under_way > 0)
@@ -213,5 +215,5 @@ void store_progress(void)
         event_send(store_port);
     }
     if (wire.broken && !was_broken)
-        console_line("conduit: the store broke the protocol: nothing more is asked of it");
+        console_line("broken store");
 }

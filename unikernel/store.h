@@ -13,31 +13,30 @@
 #define STORE_PATH_BYTES 192
 #define STORE_VALUE_BYTES 256
 
-/* What a request that failed comes back with. */
-enum { STORE_MISSING = -2, STORE_FAILED = -5, STORE_AGAIN = -11, STORE_DENIED = -13, STORE_FULL = -28 };
+/* What a request that failed comes back with: nothing there, no right to it, no store. */
+#define STORE_FAILED (-1)
 
-struct store_watch {
-    /* Where it fired; must be quick and not wait. The path's bytes are the store's: look at them, keep none. */
-    void (*fired)(const char *path);
-};
+/* A path from a pattern as format() knows it; `path` has STORE_PATH_BYTES. Returns its length. */
+size_t store_path(char *path, const char *pattern, ...) __attribute__((format(printf, 2, 3)));
 
 void store_init(volatile uint8_t *page, uint32_t port);
 
 /* Deals with what the store has sent and kicks it if there is reason to. For the loop. */
 void store_progress(void);
 
-/* Bytes of the reply, of which at most `room` - 1 are in `reply`, with a NUL behind them; or one of STORE_*. Waits. */
+/* Bytes of the reply, of which at most `room` - 1 are in `reply`, with a NUL behind them; or STORE_FAILED. Waits. */
 long store_read(const char *path, char *reply, size_t room);
 /* Names of children, each with its NUL. */
 long store_directory(const char *path, char *reply, size_t room);
-/* 0 or one of STORE_*. Waits. */
+/* Less than 0: STORE_FAILED. Waits. */
 long store_write(const char *path, const char *value);
-long store_remove(const char *path);
+/* The domain that owns what is there, or STORE_FAILED. Waits. */
+long store_owner(const char *path);
 
 /* Without waiting for what comes of it; waits for room on the wire at most. */
 void store_post_write(const char *path, const char *value);
 void store_post_remove(const char *path);
-/* `rights` as in store_rights: two, each with its NUL. */
+/* Nobody but `owner` and `reader`. */
 void store_post_rights(const char *path, uint32_t owner, uint32_t reader);
 
 /* Fires once at once, then whenever something at or below `path` changes; false: there is no room for one more. */

@@ -51,25 +51,21 @@ bool store_wire_send(struct store_wire *wire, struct store_header header, const 
 /* How much more the message under way needs, as far as is known. */
 static uint32_t missing(const struct store_wire *wire)
 {
-    const uint32_t whole = sizeof wire->header + (wire->have < sizeof wire->header ? 0 : wire->header.length);
+    const uint32_t whole = sizeof wire->message.header + (wire->have < sizeof wire->message.header ? 0 : wire->message.header.length);
     return whole - wire->have;
 }
 
 static void take(struct store_wire *wire, uint32_t length)
 {
     while (length-- > 0) {
-        const uint8_t byte = wire->page[REPLIES_OFFSET + (wire->taken++ & (RING_BYTES - 1))];
-        if (wire->have < sizeof wire->header)
-            ((uint8_t *)&wire->header)[wire->have] = byte;
-        else
-            wire->body[wire->have - sizeof wire->header] = (char)byte;
-        wire->have++;
+        /* The body lies behind the header. */
+        ((uint8_t *)&wire->message)[wire->have++] = wire->page[REPLIES_OFFSET + (wire->taken++ & (RING_BYTES - 1))];
     }
 }
 
 bool store_wire_receive(struct store_wire *wire)
 {
-    if (wire->have >= sizeof wire->header && missing(wire) == 0)
+    if (wire->have >= sizeof wire->message.header && missing(wire) == 0)
         wire->have = 0;
     for (;;) {
         const uint32_t ready = __atomic_load_n(index_at(wire, REPLY_PROD), __ATOMIC_ACQUIRE) - wire->taken;
@@ -81,14 +77,14 @@ bool store_wire_receive(struct store_wire *wire)
         __atomic_store_n(index_at(wire, REPLY_CONS), wire->taken, __ATOMIC_SEQ_CST);
         /* The store waits for room only where there was none. */
         wire->kick |= ready == RING_BYTES;
-        if (wire->have < sizeof wire->header)
+        if (wire->have < sizeof wire->message.header)
             continue;
-        if (wire->header.length > CONDUIT_XS_PAYLOAD_MAX) {
+        if (wire->message.header.length > CONDUIT_XS_PAYLOAD_MAX) {
             wire->broken = true;
             return false;
         }
         if (missing(wire) == 0) {
-            wire->body[wire->header.length] = '\0';
+            wire->message.body[wire->message.header.length] = '\0';
             return true;
         }
     }

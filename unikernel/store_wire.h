@@ -21,8 +21,10 @@ struct store_wire {
     uint32_t have;        /* bytes of the message under way: header and body */
     bool kick;            /* the store has to be told that we moved an index */
     bool broken;          /* the store's indices or lengths cannot be: nothing more is sent or read */
-    struct store_header header;
-    char body[CONDUIT_XS_PAYLOAD_MAX + 1]; /* ends with NUL */
+    struct {
+        struct store_header header;
+        char body[CONDUIT_XS_PAYLOAD_MAX + 1]; /* ends with NUL */
+    } message;
 };
 
 void store_wire_init(struct store_wire *wire, volatile uint8_t *page);
@@ -30,7 +32,7 @@ void store_wire_init(struct store_wire *wire, volatile uint8_t *page);
 /* `path`, NUL, and `rest`, as one message; false: it does not fit now. */
 bool store_wire_send(struct store_wire *wire, struct store_header header, const char *path, const char *rest);
 
-/* True: `header` and `body` are a message, until the next call. */
+/* True: `message` is whole, until the next call. */
 bool store_wire_receive(struct store_wire *wire);
 
 #endif

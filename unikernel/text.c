@@ -63,6 +63,7 @@ bool text_starts(const char *text, const char *start)
 bool text_number(const char *text, size_t length, uint32_t most, uint32_t *number)
 {
     uint64_t value = 0;
+    /* Lengths that were errors are far too large. */
     if (length == 0 || length > DECIMAL_DIGITS || (text[0] == '0' && length > 1))
         return false;
     for (size_t i = 0; i < length; i++) {

@@ -146,6 +146,7 @@ void vchan_end(struct vchan *channel)
 
 void vchan_close(struct vchan *channel)
 {
+    channel->owed = 0;
     const uint32_t live = channel->server ? CONDUIT_VCHAN_OFFSET_SRV_LIVE : CONDUIT_VCHAN_OFFSET_CLI_LIVE;
     __atomic_store_n(channel->page + live, CONDUIT_VCHAN_LIVE_DEAD, __ATOMIC_SEQ_CST);
     event_send(channel->port);

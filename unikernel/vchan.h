@@ -36,12 +36,12 @@ struct vchan {
 /* What vchan_receive, and vchan_send where it says so, returns beside a number of bytes. */
 enum { VCHAN_WAIT = 0, VCHAN_END = -1, VCHAN_RESET = -2, VCHAN_CORRUPT = -3 };
 
-/* The orders that libxenvchan chooses for these sizes (xen:tools/libs/vchan/init.c); false: more than 1 MiB. */
-bool vchan_orders_for(uint32_t left_bytes, uint32_t right_bytes, struct vchan_orders *orders);
+/* A server's orders for rings of so many bytes each way: both in the control page, or both in pages of their own. */
+struct vchan_orders vchan_orders_for(uint32_t bytes);
 /* Granted pages of a ring of this order; 0: it lies in the control page. */
 uint32_t vchan_ring_pages(uint16_t order);
 
-/* Fills in a server's page, which is zero but for grants[], and everything but `port` and `peer` of the channel. */
+/* Fills in a server's page, which is zero but for grants[]. The channel is zero but for `port` and `peer`. */
 void vchan_serve(struct vchan *channel, volatile uint8_t *page, struct vchan_orders orders, uint8_t *left, uint8_t *right);
 
 /* What a client copies from the page before it maps the rings. */
@@ -50,9 +50,10 @@ struct vchan_offer {
     uint32_t references[2 << (CONDUIT_VCHAN_ORDER_MAX - CONDUIT_VCHAN_ORDER_PAGE)];
     uint32_t left_pages, right_pages;
 };
-/* Copies and checks (I9): false when no channel can be made of it; `unfinished`: it may be filled in yet. */
-bool vchan_examine(const volatile uint8_t *page, struct vchan_offer *offer, bool *unfinished);
-/* The client's end over rings that are mapped; NULL where the ring lies in the page. Says that it lives, and kicks. */
+/* Copies and checks (I9); false: no channel can be made of it. */
+bool vchan_examine(const volatile uint8_t *page, struct vchan_offer *offer);
+/* The client's end over rings that are mapped; NULL where the ring lies in the page. Says that it lives, and kicks. The channel
+ * is zero but for `port` and `peer`. */
 void vchan_connect(struct vchan *channel, volatile uint8_t *page, const struct vchan_offer *offer, uint8_t *left,
                    uint8_t *right);
 

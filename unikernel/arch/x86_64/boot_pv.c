@@ -32,7 +32,7 @@ static const struct start_info *start;
 static _Alignas(PAGE_BYTES) uint8_t store_page[PAGE_BYTES], console_page[PAGE_BYTES];
 static _Alignas(PAGE_BYTES) uint64_t window_tables[WINDOW_PAGES / TABLE_ENTRIES][TABLE_ENTRIES];
 
-static uint64_t frame_of(const void *page)
+uint64_t pv_frame_of(const void *page)
 {
     return start->frame_list[(uintptr_t)page / PAGE_BYTES];
 }
@@ -42,43 +42,40 @@ static int map(void *page, uint64_t frame, uint64_t rights)
     return (int)arch_hypercall(HYPERCALL_UPDATE_VA_MAPPING, (uintptr_t)page, frame * PAGE_BYTES | rights, INVALIDATE_LOCAL);
 }
 
-static int map_grant_table(void)
+bool pv_map_grant_table(void)
 {
     uint64_t frames[GRANT_FRAMES];
     struct gnttab_setup_table setup = {.domid = DOMID_SELF, .frames = GRANT_FRAMES, .frame_list = frames};
     if (arch_hypercall(HYPERCALL_GRANT_TABLE_OP, GNTTABOP_SETUP_TABLE, (uintptr_t)&setup, 1) != 0 || setup.status != 0)
-        return -1;
+        return false;
     for (int i = 0; i < GRANT_FRAMES; i++)
         if (map(grant_pages[i], frames[i], PAGE_WRITABLE_USER) != 0)
-            return -1;
-    return 0;
+            return false;
+    return true;
 }
 
 /* Two page tables of our own: read-only to us, as Xen wants them, and then entered into the table of level 2. */
-static int make_window(void)
+bool pv_make_window(void)
 {
     const uint64_t *level_2 = (const uint64_t *)(start->page_tables + 2 * PAGE_BYTES);
     for (int i = 0; i < WINDOW_PAGES / TABLE_ENTRIES; i++) {
-        const uint64_t frame = frame_of(window_tables[i]);
+        const uint64_t frame = pv_frame_of(window_tables[i]);
         struct {
             uint64_t address, value;
         } update = {
-            frame_of(level_2) * PAGE_BYTES + (WINDOW_BASE / (TABLE_ENTRIES * PAGE_BYTES) + (unsigned)i) * sizeof *level_2,
+            pv_frame_of(level_2) * PAGE_BYTES + (WINDOW_BASE / (TABLE_ENTRIES * PAGE_BYTES) + (unsigned)i) * sizeof *level_2,
             frame * PAGE_BYTES | PAGE_WRITABLE_USER,
         };
         if (map(window_tables[i], frame, PAGE_WRITABLE_USER & ~2ul) != 0 ||
             arch_hypercall(HYPERCALL_MMU_UPDATE, (uintptr_t)&update, 1, 0) != 0)
-            return -1;
+            return false;
     }
-    return 0;
+    return true;
 }
-
-const struct kind pv = {frame_of, map_grant_table, make_window};
 
 __attribute__((noreturn)) void boot_pv(const struct start_info *info)
 {
     start = info;
-    kind = &pv;
     hypercall_way = HYPERCALL_SYSCALL;
     map(shared_info_page, info->shared_info / PAGE_BYTES, PAGE_WRITABLE_USER);
     map(store_page, info->store_frame, PAGE_WRITABLE_USER);

@@ -55,27 +55,14 @@ static uint64_t parameter(uint32_t index)
     return arch_hypercall(HYPERCALL_HVM_OP, HVMOP_GET_PARAM, (uintptr_t)&param, 0) == 0 ? param.value : 0;
 }
 
-static uint64_t frame_of(const void *page)
-{
-    return (uintptr_t)page / PAGE_BYTES;
-}
-
-static int map_grant_table(void)
+bool pvh_map_grant_table(void)
 {
     /* The last one first: the table grows once. */
     for (int i = GRANT_FRAMES - 1; i >= 0; i--)
         if (put_into(grant_pages[i], SPACE_GRANT_TABLE, (uint64_t)i) != 0)
-            return -1;
-    return 0;
+            return false;
+    return true;
 }
-
-/* Mapped already, and far above the memory that a guest of this kind is given. */
-static int make_window(void)
-{
-    return 0;
-}
-
-const struct kind pvh = {frame_of, map_grant_table, make_window};
 
 /* AMD and Hygon have vmmcall, all others vmcall. */
 static enum hypercall_way way_of_this_processor(void)
@@ -98,7 +85,6 @@ static uintptr_t memory_end(const struct hvm_start_info *info)
 
 __attribute__((noreturn)) void boot_pvh(const struct hvm_start_info *info)
 {
-    kind = &pvh;
     hypercall_way = way_of_this_processor();
     put_into(shared_info_page, SPACE_SHARED_INFO, 0);
     /* Copied: the memory behind the image is ours from here on. */

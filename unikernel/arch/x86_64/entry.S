@@ -8,10 +8,7 @@
 #define NOTE_VIRT_BASE 3
 #define NOTE_PADDR_OFFSET 4
 #define NOTE_XEN_VERSION 5
-#define NOTE_GUEST_OS 6
 #define NOTE_LOADER 8
-#define NOTE_PAE_MODE 9
-#define NOTE_FEATURES 10
 #define NOTE_PHYS32_ENTRY 18
 
 .macro note type, value:vararg
@@ -24,10 +21,7 @@
 
     .section .note.Xen, "a", @note
     note NOTE_XEN_VERSION, .asciz "xen-3.0"
-    note NOTE_GUEST_OS, .asciz "conduit"
     note NOTE_LOADER, .asciz "generic"
-    note NOTE_PAE_MODE, .asciz "yes"
-    note NOTE_FEATURES, .asciz "!writable_page_tables|pae_pgdir_above_4gb"
     note NOTE_ENTRY, .quad entry_pv
     note NOTE_VIRT_BASE, .quad 0
     note NOTE_PADDR_OFFSET, .quad 0

@@ -2,23 +2,23 @@
 #include "x86.h"
 
 uint8_t hypercall_way;
-const struct kind *kind;
 _Alignas(PAGE_BYTES) uint8_t shared_info_page[PAGE_BYTES];
 _Alignas(PAGE_BYTES) uint8_t grant_pages[GRANT_FRAMES][PAGE_BYTES];
 
 uint64_t arch_frame_of(const void *page)
 {
-    return kind->frame_of(page);
+    return is_pv() ? pv_frame_of(page) : (uintptr_t)page / PAGE_BYTES;
 }
 
 volatile uint8_t *arch_grant_table(void)
 {
-    return kind->map_grant_table() == 0 ? grant_pages[0] : NULL;
+    return (is_pv() ? pv_map_grant_table() : pvh_map_grant_table()) ? grant_pages[0] : NULL;
 }
 
+/* PVH has it mapped already, far above the memory that such a guest is given. */
 uint8_t *arch_window(void)
 {
-    return kind->make_window() == 0 ? (uint8_t *)WINDOW_BASE : NULL;
+    return !is_pv() || pv_make_window() ? (uint8_t *)WINDOW_BASE : NULL;
 }
 
 void arch_relax(void)

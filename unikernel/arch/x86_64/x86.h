@@ -2,6 +2,7 @@
 #ifndef X86_H
 #define X86_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../../arch.h"
@@ -23,13 +24,15 @@ extern uint8_t shared_info_page[PAGE_BYTES], grant_pages[GRANT_FRAMES][PAGE_BYTE
 /* The address space for pages of others: below 1 GiB, where PVH has page tables and PV has none of its own. */
 #define WINDOW_BASE 0x38000000ul
 
-/* The same for both kinds: the PV or the PVH part of what arch.h asks for. */
-struct kind {
-    uint64_t (*frame_of)(const void *page);
-    int (*map_grant_table)(void);
-    int (*make_window)(void);
-};
-extern const struct kind *kind;
-extern const struct kind pv, pvh;
+/* The PV part of what arch.h asks for; PVH needs less. */
+uint64_t pv_frame_of(const void *page);
+bool pv_map_grant_table(void);
+bool pv_make_window(void);
+bool pvh_map_grant_table(void);
+
+static inline bool is_pv(void)
+{
+    return hypercall_way == HYPERCALL_SYSCALL;
+}
 
 #endif
