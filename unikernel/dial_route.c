@@ -55,7 +55,8 @@ static bool be_admitted(struct route *route, uint64_t deadline_ns)
         route->server == own_domid())
         return false;
     store_path(route->directory, "%s/listen/%u", path, own_domid());
-    return store_watch(route->directory, on_event) && mailbox_ask(MAILBOX_WANT, route->name, deadline_ns);
+    route->watch = store_watch(route->directory, on_event);
+    return route->watch != 0 && mailbox_ask(MAILBOX_WANT, route->name, deadline_ns);
 }
 
 struct route *route_enter(const char *name, uint64_t deadline_ns)
@@ -75,6 +76,7 @@ void route_leave(struct route *route)
 {
     if (--route->users > 0)
         return;
-    store_unwatch(route->directory, on_event);
+    if (route->watch != 0)
+        store_unwatch(route->directory, route->watch);
     mailbox_withdraw(MAILBOX_WANT, route->name);
 }

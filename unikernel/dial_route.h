@@ -9,7 +9,7 @@ struct route {
     char name[NAME_BYTES];
     char directory[STORE_PATH_BYTES]; /* ours under the name's `listen` */
     uint32_t users;                   /* connections there are, or that are being made */
-    uint32_t server;
+    uint32_t server, watch;
     uint32_t events; /* at or below the directory, so far */
     bool admitted;
 };

@@ -50,9 +50,9 @@ static void answer_path(char *path, const char *name)
 bool mailbox_ask(enum mailbox_request request, const char *name, uint64_t deadline_ns)
 {
     char path[STORE_PATH_BYTES], answer[ANSWER_BYTES];
-    static bool watched;
-    if (!watched)
-        watched = store_watch(CONDUIT_RELATIVE_MAILBOX "/answer", on_answer);
+    static uint32_t watch;
+    if (watch == 0)
+        watch = store_watch(CONDUIT_RELATIVE_MAILBOX "/answer", on_answer);
     answer_path(path, name);
     /* An answer to an earlier question must not pass for the one to this. */
     store_post_remove(path);

@@ -150,24 +150,21 @@ static void send_watch(unsigned type, const char *path, uint32_t place)
     send(type, POSTED, path, token, sizeof token);
 }
 
-bool store_watch(const char *path, void (*fired)(const char *path))
+uint32_t store_watch(const char *path, void (*fired)(const char *path))
 {
-    for (uint32_t place = 0; place < WATCHES_MAX; place++)
+    for (uint32_t place = 1; place < WATCHES_MAX; place++)
         if (watches[place] == NULL) {
             watches[place] = fired;
             send_watch(CONDUIT_XS_TYPE_WATCH, path, place);
-            return true;
+            return place;
         }
-    return false;
+    return 0;
 }
 
-void store_unwatch(const char *path, void (*fired)(const char *path))
+void store_unwatch(const char *path, uint32_t place)
 {
-    for (uint32_t place = 0; place < WATCHES_MAX; place++)
-        if (watches[place] == fired) {
-            send_watch(CONDUIT_XS_TYPE_UNWATCH, path, place);
-            watches[place] = NULL;
-        }
+    watches[place] = NULL;
+    send_watch(CONDUIT_XS_TYPE_UNWATCH, path, place);
 }
 
 static void dispatch_watch(const char *body, size_t length)

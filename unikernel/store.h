@@ -39,8 +39,8 @@ void store_post_remove(const char *path);
 /* Nobody but `owner` and `reader`. */
 void store_post_rights(const char *path, uint32_t owner, uint32_t reader);
 
-/* Fires once at once, then whenever something at or below `path` changes; false: there is no room for one more. */
-bool store_watch(const char *path, void (*fired)(const char *path));
-void store_unwatch(const char *path, void (*fired)(const char *path));
+/* `fired` must be quick and not wait; the path's bytes are the store's: look at them, keep none. It fires once at once, then whenever something at or below `path` changes. Returns its place; 0: there is no room for one more. */
+uint32_t store_watch(const char *path, void (*fired)(const char *path));
+void store_unwatch(const char *path, uint32_t place);
 
 #endif

@@ -20,7 +20,7 @@ struct answer {
 
 /* Whether there are pages in the store: unknown counts as yes. Known from a watch, so that a page of the image costs no question. */
 static bool store_may_have_pages = true;
-static bool store_is_watched;
+static uint32_t store_is_watched;
 
 static void on_store_pages(const char *path)
 {
@@ -64,7 +64,7 @@ static bool page_path(const char *page, char *path)
 static bool find_in_store(const char *page, char *bytes, size_t room, struct answer *answer)
 {
     char path[STORE_PATH_BYTES];
-    if (!store_is_watched)
+    if (store_is_watched == 0)
         store_is_watched = store_watch(STORE_PAGES, on_store_pages);
     if (!store_may_have_pages || !page_path(page, path))
         return false;
