@@ -22,8 +22,8 @@ void app(struct connection *connection);
 long receive(struct connection *connection, void *buffer, size_t room);
 /* Waits until all of it is on its way; false: the peer has gone. */
 bool send(struct connection *connection, const void *bytes, size_t length);
-/* No more will be sent; what the peer sends still arrives. Towards a peer that has no half-close (libxenvchan) it waits until
- * the connection ends. */
+/* No more will be sent; what the peer sends still arrives. A peer that has no half-close (libxenvchan) has read everything when
+ * this returns, and both directions have ended. */
 void end_sending(struct connection *connection);
 /* Breaks off: the peer is told that the connection broke, where it can be told. Return from app() soon after. */
 void break_off(struct connection *connection);

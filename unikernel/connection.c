@@ -79,18 +79,20 @@ bool send(struct connection *connection, const void *bytes, size_t length)
     return true;
 }
 
-void end_sending(struct connection *connection)
-{
-    if (vchan_half_closes(&connection->channel))
-        vchan_end(&connection->channel);
-    else
-        wait_for(connection, drained, CONDUIT_VCHAN_NOTIFY_READ, 0);
-}
-
 void break_off(struct connection *connection)
 {
     vchan_close(&connection->channel);
     connection->channel.gone = true;
+}
+
+void end_sending(struct connection *connection)
+{
+    if (vchan_half_closes(&connection->channel)) {
+        vchan_end(&connection->channel);
+        return;
+    }
+    wait_for(connection, drained, CONDUIT_VCHAN_NOTIFY_READ, 0);
+    break_off(connection);
 }
 
 bool connection_came(void *argument)

@@ -112,7 +112,8 @@ static void look_at_entry(uint64_t asked)
 static void each_child(const char *path, char *children, void (*look)(const char *child, domid_t client), domid_t client)
 {
     const long length = store_directory(path, children, CHILDREN_BYTES);
-    for (long at = 0; at < length; at += (long)strlen(children + at) + 1)
+    /* A list that was cut off may end in half a name, which is none. */
+    for (long at = 0; at < length && at < CHILDREN_BYTES - 1; at += (long)strlen(children + at) + 1)
         look(children + at, client);
 }
 

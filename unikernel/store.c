@@ -184,7 +184,7 @@ static void settle(struct request *request)
     request->result = wire.message.header.type == CONDUIT_XS_TYPE_ERROR ? STORE_FAILED : (long)wire.message.header.length;
     if (request->result < 0 || request->room == 0)
         return;
-    const size_t bytes = wire.message.header.length < request->room ? wire.message.header.length : request->room - 1;
+    const size_t body = store_wire_body(&wire), bytes = body < request->room ? body : request->room - 1;
     memcpy(request->reply, wire.message.body, bytes);
     request->reply[bytes] = '\0';
 }
@@ -193,7 +193,7 @@ static void dispatch(void)
 {
     const uint32_t id = wire.message.header.id, place = (id & 0xff) - 1;
     if (wire.message.header.type == CONDUIT_XS_TYPE_WATCH_EVENT) {
-        dispatch_watch(wire.message.body, wire.message.header.length);
+        dispatch_watch(wire.message.body, store_wire_body(&wire));
         return;
     }
     if (under_way > 0)

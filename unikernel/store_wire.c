@@ -10,11 +10,19 @@
 #define REQUEST_PROD 2052
 #define REPLY_CONS 2056
 #define REPLY_PROD 2060
+/* oxenstored sends a long list in one message, whatever the protocol says; more than this is no message. */
+#define REPLY_BYTES_MAX (1u << 20)
 _Static_assert(sizeof(struct store_header) == CONDUIT_XS_HEADER_BYTES, "xs_wire.h, struct xsd_sockmsg");
 
 static volatile uint32_t *index_at(const struct store_wire *wire, uint32_t offset)
 {
     return (volatile uint32_t *)(wire->page + offset);
+}
+
+uint32_t store_wire_body(const struct store_wire *wire)
+{
+    const uint32_t length = wire->message.header.length;
+    return length < CONDUIT_XS_PAYLOAD_MAX ? length : CONDUIT_XS_PAYLOAD_MAX;
 }
 
 void store_wire_init(struct store_wire *wire, volatile uint8_t *page)
@@ -58,8 +66,11 @@ static uint32_t missing(const struct store_wire *wire)
 static void take(struct store_wire *wire, uint32_t length)
 {
     while (length-- > 0) {
-        /* The body lies behind the header. */
-        ((uint8_t *)&wire->message)[wire->have++] = wire->page[REPLIES_OFFSET + (wire->taken++ & (RING_BYTES - 1))];
+        const uint8_t byte = wire->page[REPLIES_OFFSET + (wire->taken++ & (RING_BYTES - 1))];
+        /* The body lies behind the header; what has no room is lost. */
+        if (wire->have < sizeof wire->message.header + CONDUIT_XS_PAYLOAD_MAX)
+            ((uint8_t *)&wire->message)[wire->have] = byte;
+        wire->have++;
     }
 }
 
@@ -79,12 +90,12 @@ bool store_wire_receive(struct store_wire *wire)
         wire->kick |= ready == RING_BYTES;
         if (wire->have < sizeof wire->message.header)
             continue;
-        if (wire->message.header.length > CONDUIT_XS_PAYLOAD_MAX) {
+        if (wire->message.header.length > REPLY_BYTES_MAX) {
             wire->broken = true;
             return false;
         }
         if (missing(wire) == 0) {
-            wire->message.body[wire->message.header.length] = '\0';
+            wire->message.body[store_wire_body(wire)] = '\0';
             return true;
         }
     }

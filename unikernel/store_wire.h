@@ -32,7 +32,9 @@ void store_wire_init(struct store_wire *wire, volatile uint8_t *page);
 /* `path`, NUL, and `rest`, as one message; false: it does not fit now. */
 bool store_wire_send(struct store_wire *wire, struct store_header header, const char *path, const char *rest);
 
-/* True: `message` is whole, until the next call. */
+/* True: `message` is whole, until the next call; of a body that is too long the beginning. */
 bool store_wire_receive(struct store_wire *wire);
+/* How many bytes of the body there are. */
+uint32_t store_wire_body(const struct store_wire *wire);
 
 #endif
