@@ -1,5 +1,5 @@
 // The project as it is now, to be put behind the base image: compiled code, addon, packages that it and its tests need,
-// C peers, and the files that a user adds.
+// C peers, unikernels, and the files that a user adds.
 import { readFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { fileEntry, filesBelow, type PackedFile } from './archive-entries.js'
@@ -10,6 +10,7 @@ import { domainBuilder } from './domain-builder.js'
 import { packageFolders } from './package-folders.js'
 import { PROJECT_IN_MACHINE, PROJECT_ROOT } from './project.js'
 import { libraryPath } from './shared-libraries.js'
+import { unikernelImages } from './unikernel-images.js'
 import { vchanPeer } from './vchan-peer.js'
 
 const FOLDER = PROJECT_IN_MACHINE.slice(1)
@@ -46,6 +47,9 @@ export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]):
   for (const program of peers(tree)) yield fileEntry(program)
   const builder = join(FOLDER, 'build/Release/conduit-domain-builder')
   yield fileEntry({ path: builder, source: domainBuilder(tree), executable: true })
+  for (const source of unikernelImages()) {
+    yield fileEntry({ path: join(FOLDER, 'unikernel/build', basename(source)), source, executable: false })
+  }
   for (const file of extra) yield fileEntry(file)
 }
 

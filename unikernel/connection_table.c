@@ -7,7 +7,7 @@
 #include "page.h"
 
 /* Pages kept for stacks and control pages when rings are chosen. */
-#define PAGES_KEPT 64
+#define PAGES_KEPT (CONNECTIONS_MAX * (FIBER_STACK_PAGES + 1))
 /* Between looks at whether a peer has let go of our pages: of that nobody tells us. */
 #define FIRST_LOOK_NS 2000000ull
 #define LONGEST_LOOK_NS 512000000ull
