@@ -50,14 +50,18 @@ size_t format(char *out, size_t room, const char *pattern, ...)
 
 bool text_equals(const char *text, const char *other)
 {
-    const size_t length = strlen(text);
-    return length == strlen(other) && memcmp(text, other, length) == 0;
+    for (; *text == *other; text++, other++)
+        if (*text == '\0')
+            return true;
+    return false;
 }
 
 bool text_starts(const char *text, const char *start)
 {
-    const size_t length = strlen(start);
-    return strlen(text) >= length && memcmp(text, start, length) == 0;
+    while (*start != '\0')
+        if (*text++ != *start++)
+            return false;
+    return true;
 }
 
 bool text_number(const char *text, size_t length, uint32_t most, uint32_t *number)
