@@ -61,6 +61,11 @@ export class DomainBuilder {
     return domains.find((each) => each.domid === domid && each.uuid === uuid && each.dying !== true)
   }
 
+  /** Whether there is any domain of that number, dying ones too. @throws ConduitError LAUNCHER */
+  async exists(domid: Domid): Promise<boolean> {
+    return (await this.#list()).some((each) => each.domid === domid)
+  }
+
   /** Ends it, with what was built and not let run. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true

@@ -13,6 +13,7 @@ import { LibvirtLauncher } from './libvirt-launcher.js'
 import { type LauncherSurroundings, loadLauncher } from './module-launcher.js'
 import { ProcessLauncher } from './process-launcher.js'
 import { VirshSession } from './virsh-session.js'
+import { sweepDevices } from './xen-device-sweep.js'
 import { XenLauncher } from './xen-launcher.js'
 import { XlLauncher } from './xl-launcher.js'
 
@@ -28,6 +29,13 @@ export interface LaunchersOptions {
   readonly xenStore?: XenstoreClient | undefined
   /** What the launchers' own children say. */
   readonly log?: Logger | undefined
+}
+
+interface SharedBuilder {
+  readonly builder: DomainBuilder
+  /** Launchers that have it. */
+  users: number
+  swept?: Promise<void>
 }
 
 /** Meant for the one process that systemd started (sd_notify(3), sd_listen_fds(3), systemd.exec(5)). */
@@ -46,7 +54,7 @@ export class Launchers {
   readonly #surroundings: LauncherSurroundings
   readonly #xenStore: XenstoreClient | undefined
   readonly #log: Logger
-  #builder: { readonly builder: DomainBuilder; users: number } | undefined
+  #builder: SharedBuilder | undefined
   /** One a connection, for as long as a launcher has it. */
   readonly #sessions = new Map<string, { readonly session: VirshSession; users: number }>()
 
@@ -122,6 +130,8 @@ export class Launchers {
     }
     try {
       await shared.builder.ready()
+      shared.swept ??= this.#sweep(shared.builder, store)
+      await shared.swept
     } catch (error) {
       await onClose()
       const { message, hint } = error as ConduitError
@@ -137,6 +147,12 @@ export class Launchers {
       await onClose()
       throw error
     }
+  }
+
+  async #sweep(builder: DomainBuilder, store: XenstoreClient): Promise<void> {
+    const log = (line: string): void => this.#log.info(line)
+    const swept = await sweepDevices({ ...this.#surroundings, builder, store, log })
+    if (swept > 0) log(`took away ${swept} devices of domains that are gone`)
   }
 
   #libvirt(config: LibvirtLauncherConfig): Launcher {

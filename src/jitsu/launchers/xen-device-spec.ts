@@ -13,6 +13,9 @@ export interface DeviceSpec {
   readonly front: Readonly<Record<string, string>>
 }
 
+/** In a back end's nodes: it is ours to take away. */
+export const MARK = { node: 'toolstack', value: 'conduit' } as const
+
 const SCRIPTS = '/etc/xen/scripts'
 
 /** @throws ConduitError CONFIG */
@@ -34,7 +37,7 @@ export function parseVif(text: string, index: number): DeviceSpec {
     kind: 'vif',
     number: index,
     script: scriptPath(script),
-    back: { script: scriptPath(script), mac, bridge, handle, type: 'vif', ...optional },
+    back: { [MARK.node]: MARK.value, script: scriptPath(script), mac, bridge, handle, type: 'vif', ...optional },
     front: { mac, handle },
   }
 }
@@ -65,7 +68,17 @@ export function parseDisk(text: string, isDevice: (path: string) => boolean): De
     kind: 'vbd',
     number,
     script,
-    back: { script, params: target!, type, dev: vdev!, mode, 'device-type': 'disk', removable: '0', bootable: '1' },
+    back: {
+      [MARK.node]: MARK.value,
+      script,
+      params: target!,
+      type,
+      dev: vdev!,
+      mode,
+      'device-type': 'disk',
+      removable: '0',
+      bootable: '1',
+    },
     front: { 'virtual-device': String(number), 'device-type': 'disk' },
   }
 }

@@ -2,6 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { sweepDevices } from '../../../src/jitsu/launchers/xen-device-sweep.js'
+import { monotonicClock } from '../../../src/jitsu/monotonic-clock.js'
 import { GUEST_KERNEL, GUEST_ROOT } from '../../../testbed/qemu.js'
 import { expectCode } from '../../support/expect-rejection.js'
 import { type MachineState, XenBuilderWorld } from '../../support/xen-builder-world.js'
@@ -102,6 +104,21 @@ describe('devices of the launcher xen', () => {
     const second = await launcher.launch(world.context('www'))
     expect((await here.run('xl destroy www')).status).to.equal(0)
     await second.ended
+  })
+
+  it('of a domain that is gone are taken away by the next jitsud, where the last was killed', async () => {
+    const builder = world.builder()
+    const launcher = world.launcher(devices, builder)
+    const { domid } = await launcher.prepare(world.context('www'))
+    // As if killed: nobody looks any more, and the builder ends with its user.
+    await launcher.close()
+    await builder.close()
+    expect((await here.run('losetup -a')).output).to.not.equal('')
+    const next = world.builder()
+    const parts = { store: world.store, environment: process.env, clock: monotonicClock, log: () => undefined }
+    expect(await sweepDevices({ ...parts, builder: next })).to.equal(2)
+    expect(scripts()).to.include.members([`offline type_if=vif vif vif${domid}.0`, 'remove vbd'])
+    expect(await sweepDevices({ ...parts, builder: next })).to.equal(0)
   })
 
   it('that cannot be attached take the domain with them, and say why', async () => {
