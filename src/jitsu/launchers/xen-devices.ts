@@ -7,6 +7,7 @@ import { ConduitError, isConduitError } from '../../errors.js'
 import type { XenstoreClient } from '../../xenstore/client.js'
 import type { MonotonicClock } from '../monotonic-clock.js'
 import { untilStoreShows } from '../readiness/store-watch.js'
+import { allOf } from './all-of.js'
 import { run } from './command-run.js'
 import type { DeviceSpec } from './xen-device-spec.js'
 
@@ -45,12 +46,12 @@ export class XenDevices {
 
   /** All of them, at once. @throws ConduitError LAUNCHER; what was attached is to be detached */
   attach(): Promise<void> {
-    return this.#alone(async () => void (await Promise.all(this.#parts.specs.map((spec) => this.#attach(spec)))))
+    return this.#alone(() => allOf(this.#parts.specs.map((spec) => this.#attach(spec))))
   }
 
   /** Those that are there, without asking the guest. Idempotent. @throws ConduitError LAUNCHER */
   detach(): Promise<void> {
-    return this.#alone(async () => void (await Promise.all(this.#parts.specs.map((spec) => this.#detach(spec)))))
+    return this.#alone(() => allOf(this.#parts.specs.map((spec) => this.#detach(spec))))
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {

@@ -7,6 +7,7 @@ import { GREF_FIRST } from '../../../protocol/xen.js'
 import type { XenstoreClient } from '../../xenstore/client.js'
 import type { LaunchContext, Launched, Launcher, PrepareContext, Prepared, StopMode } from '../launcher.js'
 import type { MonotonicClock } from '../monotonic-clock.js'
+import { allOf } from './all-of.js'
 import { type BuildRequest, type DomainIdentity, parseIdentity } from './builder-messages.js'
 import type { DomainBuilder } from './domain-builder.js'
 import { type DeviceSpec, parseDisk, parseVif } from './xen-device-spec.js'
@@ -129,7 +130,7 @@ export class XenLauncher implements Launcher {
         beside.push(quietly(devices.attach()))
         if (onCreated !== undefined) beside.push(quietly(onCreated(identity)))
       })
-      await Promise.all(beside)
+      await allOf(beside)
       return this.#keep(built, devices ?? this.#devices(built, log))
     } catch (error) {
       await Promise.allSettled(beside)
@@ -169,9 +170,4 @@ export class XenLauncher implements Launcher {
 function quietly(work: Promise<unknown>): Promise<unknown> {
   work.catch(() => undefined)
   return work
-}
-
-/** All to their end, then the first failure: what fails alone is not followed by what still goes on. */
-async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
 }
