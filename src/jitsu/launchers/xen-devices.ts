@@ -1,5 +1,7 @@
 // Network and disk of a domain: the nodes by which dom0's kernel and the guest's find each other, and dom0's hotplug scripts, as xl's
 // (xen:tools/libs/light/libxl_device.c). xl finds them too, so that `xl destroy` takes them away.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { domainPath } from '../../../protocol/conduit.js'
 import { type Domid, domid as domidOf } from '../../../protocol/xen.js'
 import type { Permission } from '../../../protocol/xenstore-permissions.js'
@@ -17,6 +19,8 @@ export const DEVICE_MS = 10_000
 const DOM0 = domidOf(0)
 /** xen/include/public/io/xenbus.h. */
 const STATE = { initialising: '1', initWait: '2', closing: '5', closed: '6' } as const
+/** Where the kernel shows its back ends (linux:drivers/xen/xenbus/xenbus_probe_backend.c, backend_bus_id). */
+const BUS = '/sys/bus/xen-backend/devices'
 const MODULES = { vif: 'xen-netback', vbd: 'xen-blkback' } as const
 
 export interface XenDevicesParts {
@@ -116,15 +120,22 @@ export class XenDevices {
     })
     if (there) {
       const closed = (state: string | undefined): boolean => state === undefined || state === STATE.closed
-      // A kernel that does not close it has lost it: its nodes go all the same.
+      // A kernel that does not close it goes without: its nodes are removed all the same.
       const waited = { tried: `${spec.kind} ${spec.number} of domain ${domid} does not close`, hint: 'see dmesg' }
-      await this.#until(`${back}/state`, closed, waited).catch(({ message }) => this.#parts.log(message))
+      if (this.#served(spec)) {
+        await this.#until(`${back}/state`, closed, waited).catch(({ message }) => this.#parts.log(message))
+      }
       await this.#script(spec, spec.kind === 'vif' ? 'offline' : 'remove').catch(({ message }) =>
         this.#parts.log(message),
       )
     }
     for (const path of [back, listed]) await store.remove(path).catch(ifMissing)
     await this.#removeEmpty(spec)
+  }
+
+  /** A back end lets go of a device whose other side has gone, without a word in the store. */
+  #served({ kind, number }: DeviceSpec): boolean {
+    return !existsSync(BUS) || existsSync(join(BUS, `${kind}-${this.#parts.domid}-${number}`))
   }
 
   /** The folder of a domain's devices goes with the last of them. */
