@@ -25,6 +25,8 @@ export interface XenTestOptions {
   readonly domains: readonly TestDomain[]
   /** Parts of the names of the test files to run, with commas; all unless given. */
   readonly files: string
+  /** Of the tests' environment in there. */
+  readonly variables?: Readonly<Record<string, string>>
   /** Told of each record as it comes. */
   readonly onRecord: (domain: TestDomain, record: TestRecord) => void
 }
@@ -74,7 +76,10 @@ class DomainRun {
   async #run(): Promise<string> {
     const domain = this.#domain
     const run = `${PROJECT_IN_MACHINE}/dist/test/xen/run-inside.js`
-    const command = `cd ${PROJECT_IN_MACHINE} && exec node --enable-source-maps --expose-gc ${run} ${domain} ${shellWord(this.#options.files)}`
+    const variables = Object.entries(this.#options.variables ?? {}).map(
+      ([name, value]) => `${name}=${shellWord(value)}`,
+    )
+    const command = `cd ${PROJECT_IN_MACHINE} && exec env ${variables.join(' ')} node --enable-source-maps --expose-gc ${run} ${domain} ${shellWord(this.#options.files)}`
     const listener: OutputListener = (bytes, stream) => {
       this.#silence.broken()
       if (stream === 'stdout') this.#reader.piece(bytes)

@@ -52,10 +52,12 @@ function word<const T extends string>(variable: string, text: string, words: rea
 }
 
 async function results() {
-  const { CONDUIT_XEN_DOMAINS, CONDUIT_XEN_STORED = 'c', CONDUIT_XEN_FILES = '' } = process.env
+  const { CONDUIT_XEN_DOMAINS, CONDUIT_XEN_STORED = 'c', CONDUIT_XEN_FILES = '', CONDUIT_XEN_CYCLES } = process.env
   const domains = CONDUIT_XEN_DOMAINS?.split(',').map((name) => word('CONDUIT_XEN_DOMAINS', name, TEST_DOMAINS))
   const xenstored = word('CONDUIT_XEN_STORED', CONDUIT_XEN_STORED, ['c', 'ocaml'])
-  return runXenTests({ xenstored, domains: domains ?? TEST_DOMAINS, files: CONDUIT_XEN_FILES, onRecord: follow })
+  const variables = CONDUIT_XEN_CYCLES === undefined ? {} : { CONDUIT_XEN_CYCLES }
+  const files = CONDUIT_XEN_FILES
+  return runXenTests({ xenstored, domains: domains ?? TEST_DOMAINS, files, variables, onRecord: follow })
 }
 
 const outcome = await results().catch((error: Error) => error)
