@@ -1,4 +1,4 @@
-/* Requests: what they may say, and who does it. A member that is not known is refused: it may be what somebody relies on. */
+/* Requests, and who does what they ask for. */
 #include "requests.h"
 
 #include <errno.h>
@@ -6,107 +6,12 @@
 #include <string.h>
 
 #include "answer.h"
-#include "build.h"
 #include "destroy.h"
 #include "image.h"
 #include "json.h"
 #include "mark.h"
+#include "members.h"
 #include "nodes.h"
-
-#define REQUEST "request"
-#define NAME_MAX_BYTES 200
-/* x86 can address 52 bits; PVH domains have at most 128 vCPUs (xen:xen/include/public/hvm/hvm_info_table.h, HVM_MAX_VCPUS). */
-#define MEMORY_MAX_KIB (1ull << 42)
-#define VCPUS_MAX 128
-
-static int bad(struct builder *builder, const char *what)
-{
-    return failure_set(&builder->failure, REQUEST, "BAD_REQUEST", EINVAL, "%s", what);
-}
-
-static const char *string_in(const struct json *request, const char *name)
-{
-    const struct json *member = json_member(request, name);
-    return member && member->type == JSON_STRING ? member->text : NULL;
-}
-
-static bool only_members(const struct json *object, const char *const *names)
-{
-    for (const struct json *member = object->first; member; member = member->next) {
-        const char *const *name = names;
-        while (*name && strcmp(*name, member->name) != 0)
-            name++;
-        if (!*name)
-            return false;
-    }
-    return true;
-}
-
-/* As xl's list shows it in one line, and short enough for its nodes. */
-static bool fit_name(const char *name)
-{
-    if (!name || *name == '\0' || strlen(name) > NAME_MAX_BYTES)
-        return false;
-    for (; *name; name++)
-        if ((unsigned char)*name <= 0x20 || *name == 0x7f)
-            return false;
-    return true;
-}
-
-/* The words that a path of the store takes (xen:docs/misc/xenstore.txt), relative. */
-static bool fit_path(const char *path)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@.:";
-    size_t length = path ? strlen(path) : 0;
-    return length > 0 && length <= 200 && strspn(path, letters) == length && path[0] != '/' && path[length - 1] != '/' &&
-           !strstr(path, "//");
-}
-
-static int parse_provisioned(struct builder *builder, const struct json *given, struct build_request *request)
-{
-    static const char *const members[] = {"peer", "path", "gref", NULL};
-    uint64_t peer = 0, gref = 0;
-    if (!given)
-        return 0;
-    if (given->type != JSON_OBJECT || !only_members(given, members) || !json_whole(json_member(given, "peer"), 0, 0, &peer) ||
-        !json_whole(json_member(given, "gref"), 1, UINT32_MAX, &gref) || !fit_path(string_in(given, "path")) ||
-        strncmp(string_in(given, "path"), "data/", 5) != 0)
-        return bad(builder, "provisioned is {peer: 0, path: a path below data/, gref}");
-    request->provisioned = string_in(given, "path");
-    request->gref = (uint32_t)gref;
-    return 0;
-}
-
-static int parse_build(struct builder *builder, const struct json *given, struct build_request *request)
-{
-    static const char *const members[] = {"kernel", "ramdisk", "name",   "type",        "memoryKiB", "vcpus",
-                                          "cmdline", "paused", "trace", "provisioned", NULL};
-    uint64_t vcpus = 1;
-    const char *type = string_in(given, "type");
-    const struct json *paused = json_member(given, "paused"), *trace = json_member(given, "trace");
-    request->kernel = string_in(given, "kernel");
-    request->ramdisk = string_in(given, "ramdisk");
-    request->name = string_in(given, "name");
-    request->cmdline = json_member(given, "cmdline") ? string_in(given, "cmdline") : "";
-    request->pvh = type && strcmp(type, "pvh") == 0;
-    request->trace = trace && trace->type == JSON_TRUE;
-    if (!only_members(given, members))
-        return bad(builder, "build has kernel, ramdisk, name, type, memoryKiB, vcpus, cmdline, provisioned, paused and trace");
-    if (!request->kernel || (json_member(given, "ramdisk") && !request->ramdisk) || !request->cmdline)
-        return bad(builder, "kernel, ramdisk and cmdline are strings, and a kernel is needed");
-    if (!fit_name(request->name))
-        return bad(builder, "name is 1 to 200 bytes without blanks");
-    if (!type || (!request->pvh && strcmp(type, "pv") != 0))
-        return bad(builder, "type is \"pv\" or \"pvh\"");
-    if (!json_whole(json_member(given, "memoryKiB"), 1024, MEMORY_MAX_KIB, &request->memory_kib))
-        return bad(builder, "memoryKiB is a whole number, at least 1024");
-    if (json_member(given, "vcpus") && !json_whole(json_member(given, "vcpus"), 1, VCPUS_MAX, &vcpus))
-        return bad(builder, "vcpus is a whole number from 1 to 128");
-    if (paused && paused->type != JSON_TRUE)
-        return bad(builder, "a domain is built paused");
-    request->vcpus = (uint32_t)vcpus;
-    return parse_provisioned(builder, json_member(given, "provisioned"), request);
-}
 
 static int serve_build(struct builder *builder, uint64_t id, const struct json *given)
 {
@@ -123,7 +28,7 @@ static int serve_load(struct builder *builder, uint64_t id, const struct json *g
     static const char *const members[] = {"path", "type", NULL};
     const char *path = string_in(given, "path"), *type = string_in(given, "type");
     if (!path || !only_members(given, members) || (type && strcmp(type, "pv") != 0 && strcmp(type, "pvh") != 0))
-        return bad(builder, "load has path, and type \"pv\" or \"pvh\"");
+        return bad_request(builder, "load has path, and type \"pv\" or \"pvh\"");
     const struct kernel *kernel = kernels_get(&builder->kernels, path, &builder->failure);
     struct xc_dom_image *image = kernel ? image_of(builder, kernel, type && strcmp(type, "pvh") == 0, "") : NULL;
     if (!image)
@@ -143,7 +48,7 @@ static int meant(struct builder *builder, const struct json *given, uint32_t *do
     const char *text = string_in(given, "uuid");
     /* Domain 0 and the reserved numbers (xen:xen/include/public/xen.h, DOMID_FIRST_RESERVED) are nobody's to end. */
     if (!json_whole(json_member(given, "domid"), 1, 0x7fef, &number) || !text || !uuid_parse(text, uuid))
-        return bad(builder, "a domain is named by its domid and uuid");
+        return bad_request(builder, "a domain is named by its domid and uuid");
     *domid = (uint32_t)number;
     int found = xen_domain(builder->xch, *domid, uuid, &info);
     if (found < 0)
@@ -196,7 +101,7 @@ static int serve_rename(struct builder *builder, uint64_t id, const struct json 
         return found < 0 ? -1 : gone(builder, domid);
     struct domain *own = domains_find(&builder->domains, domid);
     if (!fit_name(name))
-        return bad(builder, "name is 1 to 200 bytes without blanks");
+        return bad_request(builder, "name is 1 to 200 bytes without blanks");
     int taken = name_taken(builder, name, &holder);
     if (taken > 0)
         return failure_set(&builder->failure, "name", "NAME_TAKEN", EEXIST, "domain %u has the name %s already", holder, name);
@@ -244,7 +149,7 @@ static int dispatch(struct builder *builder, uint64_t id, const struct json *roo
         if (given && given->type == JSON_OBJECT)
             return kinds[i].serve(builder, id, given);
     }
-    return bad(builder, "a request is {id, load|build|unpause|rename|destroy|list: {…}}");
+    return bad_request(builder, "a request is {id, load|build|unpause|rename|destroy|list: {…}}");
 }
 
 void serve_line(struct builder *builder, char *line)
@@ -254,7 +159,7 @@ void serve_line(struct builder *builder, char *line)
     failure_clear(&builder->failure);
     const struct json *root = json_parse(&pool, line);
     if (!root || !json_whole(json_member(root, "id"), 0, UINT64_MAX, &id)) {
-        bad(builder, root ? "a request has an id, a whole number" : "no line of JSON");
+        bad_request(builder, root ? "a request has an id, a whole number" : "no line of JSON");
         answer_failure(NULL, &builder->failure);
         return;
     }
