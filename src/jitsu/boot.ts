@@ -37,6 +37,11 @@ export class Boot {
     this.timeline.step('answered')
   }
 
+  /** Not when it fails before. */
+  onStarted(listener: () => void): void {
+    this.#started.reached.then(listener, () => undefined)
+  }
+
   launched(): void {
     this.#started.reach()
   }

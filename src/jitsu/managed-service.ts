@@ -15,7 +15,7 @@ import { errorFields } from './logger.js'
 import type { WarmPool } from './pool/warm-pool.js'
 import type { RunningInstance } from './running-instance.js'
 import { stopInstance } from './stop-instance.js'
-import type { Instance, PoolState, ReplyWhen, Service, ServiceState, SummonedBy, Use } from './summon.js'
+import type { Instance, PoolState, ReplyWhen, Service, ServiceState, SummonedBy, SummonOptions, Use } from './summon.js'
 import type { Timeline } from './timeline.js'
 import { TimelineRecorder } from './timeline-recorder.js'
 
@@ -37,6 +37,8 @@ export class ManagedService implements Service {
   #attempt: BootAttempt | undefined
   #booting: Promise<void> | undefined
   #instance: RunningInstance | undefined
+  /** Of the instance, until somebody takes it. */
+  #channel: string | undefined
   /** The launcher of what is under way or runs. */
   #used: Launcher | undefined
   #stopping: Promise<void> | undefined
@@ -119,10 +121,7 @@ export class ManagedService implements Service {
     this.#timelines.sawFirstByte()
   }
 
-  async summon(
-    by: SummonedBy,
-    options: { readonly until?: ReplyWhen; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
+  async summon(by: SummonedBy, options: SummonOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
     this.touch()
     if (this.#state === 'ready') return
@@ -131,7 +130,14 @@ export class ManagedService implements Service {
       this.#boot = new Boot(this.#timelines.begin(by))
       if (this.#state === 'stopped') this.#begin(this.#boot)
     }
+    if (options.onStarted !== undefined) this.#boot.onStarted(options.onStarted)
     await this.#boot.answer(options.until ?? this.reply, options.signal)
+  }
+
+  takeChannel(): string | undefined {
+    const channel = this.#channel
+    this.#channel = undefined
+    return channel
   }
 
   /** For the state file; undefined where there is nothing to remember. */
@@ -265,6 +271,7 @@ export class ManagedService implements Service {
       reserve: (reservation) => this.reserve(reservation),
       onLaunched: (instance) => {
         this.#instance = instance
+        if (found === undefined) this.#channel = channelOf(instance.launched)
         boot.launched()
         this.#context.onRecord()
       },
@@ -368,6 +375,7 @@ export class ManagedService implements Service {
   #onStopped(): void {
     const instance = this.#instance
     this.#instance = undefined
+    this.#channel = undefined
     this.#stopping = undefined
     this.#stuck = undefined
     this.#enter('stopped')
@@ -385,3 +393,6 @@ export class ManagedService implements Service {
     boot?.failed(error)
   }
 }
+
+const channelOf = ({ domid, provisionedPort }: Launched): string | undefined =>
+  domid === undefined || provisionedPort === undefined ? undefined : `vchan://${domid}/${provisionedPort}`

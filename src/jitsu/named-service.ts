@@ -1,6 +1,6 @@
 // A service by its name, whoever has it: for what outlives a change of the configuration, or is made before it.
 import { ConduitError } from '../errors.js'
-import type { Instance, ReplyWhen, Service, ServiceState, Services, SummonedBy, Use } from './summon.js'
+import type { Instance, ReplyWhen, Service, ServiceState, Services, SummonedBy, SummonOptions, Use } from './summon.js'
 
 const NO_USE: Use = { moved: () => undefined, release: () => undefined }
 
@@ -42,13 +42,17 @@ export class NamedService implements Service {
   }
 
   /** @throws ConduitError BOOT_FAILED also where there is no such service */
-  async summon(by: SummonedBy, options?: { readonly until?: ReplyWhen; readonly signal?: AbortSignal }): Promise<void> {
+  async summon(by: SummonedBy, options?: SummonOptions): Promise<void> {
     const found = this.#found
     if (found !== undefined) return found.summon(by, options)
     throw new ConduitError('BOOT_FAILED', `there is no service ${this.name} any more`, {
       endpoint: this.name,
       hint: 'the configuration of jitsud has changed: jitsud status shows the services that it has',
     })
+  }
+
+  takeChannel(): string | undefined {
+    return this.#found?.takeChannel?.()
   }
 
   use(): Use {

@@ -17,6 +17,11 @@ export interface Instance {
   readonly domid: Domid | undefined
   /** The process, for launchers that start one here. */
   readonly pid: number | undefined
+  /**
+   * The port of a vchan to domain 0 whose keys are there before the instance runs: `vchan://DOMID/PORT` is its first connection,
+   * for one client.
+   */
+  readonly provisionedPort?: string | undefined
 }
 
 /** Somebody uses the service: it is not idle until this is released, or while bytes are counted. */
@@ -55,6 +60,15 @@ export interface PoolCounters {
   readonly died: number
 }
 
+/** How somebody waits for a service. */
+export interface SummonOptions {
+  /** `reply` of the service by default. */
+  readonly until?: ReplyWhen
+  readonly signal?: AbortSignal
+  /** Runs when the launcher has launched it; not where it runs already. */
+  onStarted?(): void
+}
+
 /** One service of the directory, as DNS, the conduit node and the held addresses see it. */
 export interface Service {
   /** Its conduit name. */
@@ -77,7 +91,12 @@ export interface Service {
    * the boot.
    * @throws ConduitError BOOT_TIMEOUT, BOOT_FAILED (also while the pause after a failure lasts); the signal's reason
    */
-  summon(by: SummonedBy, options?: { readonly until?: ReplyWhen; readonly signal?: AbortSignal }): Promise<void>
+  summon(by: SummonedBy, options?: SummonOptions): Promise<void>
+  /**
+   * The provisioned channel of the instance that was launched: its address the first time, and undefined for everybody else, who go
+   * by name.
+   */
+  takeChannel?(): string | undefined
   /** An open connection. */
   use(): Use
   /** The first byte that the summoned service sent to somebody, for the timeline. Cheap when it is known already. */

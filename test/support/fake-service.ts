@@ -1,6 +1,6 @@
 // A service of jitsud's directory whose boot a test plays by hand.
 import { untilAborted } from '../../src/conduit/deadline.js'
-import type { Instance, Service, ServiceState, SummonedBy, Use } from '../../src/jitsu/summon.js'
+import type { Instance, Service, ServiceState, SummonedBy, SummonOptions, Use } from '../../src/jitsu/summon.js'
 
 export class FakeService implements Service {
   readonly name: string
@@ -18,6 +18,8 @@ export class FakeService implements Service {
   bytes = 0
   firstBytes = 0
   #boot = deferred()
+  #channel: string | undefined
+  readonly #onStarted: (() => void)[] = []
 
   constructor(name = 'www') {
     this.name = name
@@ -27,12 +29,13 @@ export class FakeService implements Service {
     // Nobody here counts it.
   }
 
-  async summon(_by: SummonedBy, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async summon(_by: SummonedBy, options: SummonOptions = {}): Promise<void> {
     this.summons++
     if (this.state === 'ready') return
     if (this.state === 'stopped') this.boots++
     this.state = 'starting'
-    const { signal } = options
+    const { signal, onStarted } = options
+    if (onStarted !== undefined) this.#onStarted.push(onStarted)
     await (signal === undefined ? this.#boot.promise : untilAborted(this.#boot.promise, signal))
   }
 
@@ -57,6 +60,18 @@ export class FakeService implements Service {
   /** What the launcher started. */
   runs(pid: number | undefined): void {
     this.instance = pid === undefined ? undefined : { pid, domid: undefined }
+  }
+
+  /** It was launched, and offers its first client a channel. */
+  offers(channel: string): void {
+    this.#channel = channel
+    for (const tell of this.#onStarted.splice(0)) tell()
+  }
+
+  takeChannel(): string | undefined {
+    const channel = this.#channel
+    this.#channel = undefined
+    return channel
   }
 
   becomesReady(): void {

@@ -8,6 +8,7 @@ export class ScriptedInstance implements Launched {
   readonly pid: number | undefined
   readonly token: unknown
   readonly ended: Promise<string>
+  provisionedPort?: string
   /** How it was asked to stop, in order. */
   readonly stops: StopMode[] = []
   /** Called at each stop; ends it by default. */

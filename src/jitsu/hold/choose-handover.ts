@@ -13,7 +13,7 @@ import type { Takers } from './takers.js'
 /** Opens a conduit stream to an address such as `www:http`. */
 export type ConnectToService = (
   address: string,
-  options: { readonly signal: AbortSignal; readonly allowHalfOpen: true },
+  options: { readonly signal: AbortSignal; readonly allowHalfOpen: true; readonly timeoutMs?: number },
 ) => Promise<Duplex>
 
 export interface HandoverOptions {
@@ -30,12 +30,13 @@ export function handoverOf(config: HoldConfig, service: Service, options: Handov
     return new FdHandover(options.takers, options.limitMs)
   }
   const target = config.target ?? service.name
+  const common = { ...options, keepBytes: config.maxBytes, target }
+  if (config.handover === 'tcp') return new StreamHandover({ ...common, dial: tcpDialer(target, options.clock) })
+  const { connect: open = connect } = options
   return new StreamHandover({
-    ...options,
-    keepBytes: config.maxBytes,
-    target,
-    dial:
-      config.handover === 'tcp' ? tcpDialer(target, options.clock) : conduitDialer(target, options.connect ?? connect),
+    ...common,
+    dial: (signal) => open(target, { signal, allowHalfOpen: true }),
+    openChannel: target === service.name ? channelOpener(open) : undefined,
   })
 }
 
@@ -46,6 +47,6 @@ function tcpDialer(target: string, clock: Clock): Dial {
   return (signal, number) => dialTcp(address, { clock, signal, number })
 }
 
-function conduitDialer(target: string, open: ConnectToService): Dial {
-  return (signal) => open(target, { signal, allowHalfOpen: true })
-}
+/** Without a limit of its own: the boot has one, and ends the domain. */
+const channelOpener = (open: ConnectToService) => (address: string, signal: AbortSignal) =>
+  open(address, { signal, allowHalfOpen: true, timeoutMs: 0 })

@@ -1,4 +1,5 @@
 // How a held connection gets to its service: the three ways have this in common. Types only.
+import type { Duplex } from 'node:stream'
 import type { Service } from '../summon.js'
 import type { HeldConnection } from './held-connection.js'
 
@@ -12,6 +13,13 @@ export interface Handover {
    * @throws ConduitError ETIMEDOUT when nobody took it, ECONNRESET when who took it died; the reason of the connection's `gone`
    */
   hand(connection: HeldConnection, service: Service): Promise<void>
+  /**
+   * Connect to the service by a channel that it has from before it runs; resolves when it serves. Where there is none: a handover that
+   * takes its connections otherwise.
+   */
+  readonly openChannel?: ((address: string, signal: AbortSignal) => Promise<Duplex>) | undefined
+  /** Hand one over by what {@link openChannel} has opened. */
+  relay?(connection: HeldConnection, stream: Duplex, service: Service): void
   /** Drop what is relayed: both sides see a reset. */
   reset(): void
 }

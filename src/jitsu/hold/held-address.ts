@@ -1,5 +1,6 @@
 // A TCP address that is open while its service is not: takes whoever connects, summons the service, hands the connections over in
 // the order of their arrival. How a connection gets there is the handover's.
+import type { Duplex } from 'node:stream'
 import { formatSocketAddress, type HoldConfig, parseSocketAddress } from '../../../protocol/jitsud-hold-config.js'
 import type { Clock } from '../../conduit/clock.js'
 import { systemClock } from '../../conduit/clock.js'
@@ -10,6 +11,7 @@ import type { Handover } from './handover.js'
 import { HeldConnection, resetAndClose } from './held-connection.js'
 import type { HoldCounters } from './hold-counters.js'
 import { type HoldLogger, ResetLog, silent } from './hold-log.js'
+import { resetStream } from './relay.js'
 import type { Takers } from './takers.js'
 import { TcpAcceptor } from './tcp-acceptor.js'
 
@@ -43,6 +45,8 @@ export class HeldAddress {
   /** In order of arrival: those whose service is not ready, and those that it has not taken yet. */
   readonly #waiting = new Set<HeldConnection>()
   readonly #underWay = new Set<HeldConnection>()
+  /** Waits for the provisioned channel of the instance that boots. */
+  #early: HeldConnection | undefined
   readonly #events: Events = { accepted: 0, handedOver: 0, refused: 0, gone: 0, failed: 0, notTaken: 0, outages: 0 }
   #closed = false
 
@@ -112,7 +116,8 @@ export class HeldAddress {
     const { gone } = connection
     gone.addEventListener('abort', () => this.#fail(connection, gone.reason, 'gone'), { once: true })
     try {
-      await this.#service.summon('hold', { until: 'ready', signal: gone })
+      const onStarted = (): void => void this.#handOverEarly()
+      await this.#service.summon('hold', { until: 'ready', signal: gone, onStarted })
     } catch (error) {
       this.#fail(connection, error, gone.aborted ? 'gone' : 'failed')
       return
@@ -120,9 +125,47 @@ export class HeldAddress {
     // Whoever came before is waiting for the same boot, and goes first.
     for (const earlier of this.#waiting) {
       if (!this.#waiting.has(connection)) break
-      this.#waiting.delete(earlier)
-      this.#underWay.add(earlier)
-      void this.#handOver(earlier)
+      if (earlier !== this.#early) this.#moveOn(earlier)
+    }
+  }
+
+  #moveOn(connection: HeldConnection): void {
+    this.#waiting.delete(connection)
+    this.#underWay.add(connection)
+    void this.#handOver(connection)
+  }
+
+  /**
+   * The first who waits gets the channel that was there before the service ran, without waiting for it to be ready; where that
+   * fails, he waits on as everybody does. Never rejects.
+   */
+  async #handOverEarly(): Promise<void> {
+    const [first] = this.#waiting
+    const { openChannel } = this.#handover
+    if (first === undefined || openChannel === undefined) return
+    const channel = this.#service.takeChannel?.()
+    if (channel === undefined) return
+    this.#early = first
+    const use = this.#service.use()
+    const stream = await openChannel(channel, first.gone).catch(() => undefined)
+    use.release()
+    this.#early = undefined
+    if (stream === undefined) {
+      // By name, then: that says what is wrong.
+      if (this.#waiting.has(first) && this.#service.state === 'ready') this.#moveOn(first)
+    } else if (this.#waiting.delete(first)) {
+      this.#underWay.add(first)
+      this.#relay(first, stream)
+    } else resetStream(stream)
+  }
+
+  #relay(connection: HeldConnection, stream: Duplex): void {
+    try {
+      this.#handover.relay?.(connection, stream, this.#service)
+      this.#underWay.delete(connection)
+      this.#events.handedOver++
+    } catch (error) {
+      this.#fail(connection, error, 'notTaken')
     }
   }
 

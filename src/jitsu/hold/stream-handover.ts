@@ -23,6 +23,8 @@ export interface StreamHandoverOptions {
   /** Where the service is, for messages. */
   readonly target: string
   dial(signal: AbortSignal, number: number): Promise<Duplex>
+  /** For `conduit`. */
+  readonly openChannel?: ((address: string, signal: AbortSignal) => Promise<Duplex>) | undefined
 }
 
 export class StreamHandover implements Handover {
@@ -42,25 +44,28 @@ export class StreamHandover implements Handover {
     return this.#relays.size
   }
 
+  get openChannel(): Handover['openChannel'] {
+    return this.#options.openChannel
+  }
+
   async hand(connection: HeldConnection, service: Service): Promise<void> {
     const leave = await this.#turnstile.enter(connection.gone)
     try {
       const { clock, limitMs, target } = this.#options
-      const attempt = (signal: AbortSignal, number: number) => this.#options.dial(signal, number)
+      const { openChannel } = this
+      const channel = openChannel && service.takeChannel?.()
+      const attempt = (signal: AbortSignal, number: number) =>
+        channel !== undefined && number === 0 ? openChannel!(channel, signal) : this.#options.dial(signal, number)
       const stream = await dialInTime({ clock, limitMs, target, signal: connection.gone, attempt })
       if (connection.gone.aborted) resetStream(stream)
       connection.gone.throwIfAborted()
-      this.#relay(connection, stream, service)
+      this.relay(connection, stream, service)
     } finally {
       leave()
     }
   }
 
-  reset(): void {
-    for (const relay of this.#relays) relay.reset()
-  }
-
-  #relay(connection: HeldConnection, stream: Duplex, service: Service): void {
+  relay(connection: HeldConnection, stream: Duplex, service: Service): void {
     const { fd, early } = connection.release()
     const client = clientSocket(fd, stream)
     const use = service.use()
@@ -74,6 +79,10 @@ export class StreamHandover implements Handover {
       },
     })
     this.#relays.add(relay)
+  }
+
+  reset(): void {
+    for (const relay of this.#relays) relay.reset()
   }
 }
 

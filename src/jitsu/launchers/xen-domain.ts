@@ -13,6 +13,8 @@ export interface XenDomainParts {
   readonly store: XenstoreClient
   readonly identity: DomainIdentity
   readonly devices: XenDevices
+  /** Its keys were there before it ran. */
+  readonly provisionedPort?: string | undefined
 }
 
 /** Xen's reasons (xen/include/public/sched.h), for people. A suspended domain is being saved by somebody: it has not ended. */
@@ -26,6 +28,7 @@ const ENDS: Readonly<Record<string, string>> = {
 export class XenDomain implements Launched {
   readonly domid: Domid
   readonly pid = undefined
+  readonly provisionedPort: string | undefined
   readonly token: DomainIdentity
   readonly ended: Promise<string>
   readonly #parts: XenDomainParts
@@ -33,6 +36,7 @@ export class XenDomain implements Launched {
 
   constructor(parts: XenDomainParts) {
     this.#parts = parts
+    this.provisionedPort = parts.provisionedPort
     this.token = parts.identity
     this.domid = parts.identity.domid
     this.ended = domainEnd({

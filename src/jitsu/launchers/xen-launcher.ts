@@ -76,7 +76,6 @@ export class XenLauncher implements Launcher {
       memoryBytes: this.preparedBytes,
       launch: async (context) => {
         context.signal.throwIfAborted()
-        context.step('built')
         const { builder } = this.#parts
         await allOf([
           builder.rename(domain.token, context.service),
@@ -159,7 +158,8 @@ export class XenLauncher implements Launcher {
 
   #keep(identity: DomainIdentity, devices: XenDevices): XenDomain {
     const { builder, store } = this.#parts
-    const domain = new XenDomain({ builder, store, identity, devices })
+    const provisionedPort = this.#config.provisioned?.port
+    const domain = new XenDomain({ builder, store, identity, devices, provisionedPort })
     this.#domains.add(domain)
     void domain.ended.then(() => this.#domains.delete(domain))
     return domain
