@@ -2,10 +2,14 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { PROJECT_ROOT } from './project.js'
+import { PROJECT_IN_MACHINE, PROJECT_ROOT } from './project.js'
 
 const SOURCES = join(PROJECT_ROOT, 'unikernel')
 const IMAGES = join(SOURCES, 'build')
+
+/** Where an application's image is in the machine. */
+export const unikernelImage = (app: string): string =>
+  join(PROJECT_IN_MACHINE, 'unikernel/build', `conduit-${app}.elf`)
 
 /** Paths of `conduit-*.elf`. @throws Error with the compiler's words. */
 export function unikernelImages(): string[] {
