@@ -55,7 +55,7 @@ static bool lend_pages(struct connection *c, domid_t peer)
 static bool lend_control_page(struct connection *c, domid_t peer, uint32_t reference)
 {
     if (reference != 0)
-        c->page_reference = grant_give_as(reference, peer, c->page) ? reference : 0;
+        grant_give_as(c->page_reference = reference, peer, c->page);
     else
         c->page_reference = grant_give(peer, c->page, 1);
     return c->page_reference != 0;
@@ -78,7 +78,9 @@ struct connection *connection_offer(domid_t peer, uint32_t ring_bytes, struct pr
         return NULL;
     }
     event_watch(c->channel.port);
-    if (lend_pages(c, peer)) {
+    /* Order matters: the reference that was promised is not the rings' first. */
+    const bool kept = provision.reference == 0 || grant_keep(provision.reference);
+    if (kept && lend_pages(c, peer)) {
         vchan_serve(&c->channel, c->page, orders, c->rings[0], c->rings[1]);
         if (lend_control_page(c, peer, provision.reference))
             return c;

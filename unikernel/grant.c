@@ -49,13 +49,17 @@ uint32_t grant_give(domid_t peer, const uint8_t *first, uint32_t pages)
     return (uint32_t)reference;
 }
 
-bool grant_give_as(uint32_t reference, domid_t peer, const uint8_t *page)
+bool grant_keep(uint32_t reference)
 {
     if (free_count == 0 || reference >= REFERENCES || lent[reference])
         return false;
     lent[reference] = 1;
-    lend(reference, peer, page);
     return true;
+}
+
+void grant_give_as(uint32_t reference, domid_t peer, const uint8_t *page)
+{
+    lend(reference, peer, page);
 }
 
 /* Xen sets GTF_reading and GTF_writing while a page is mapped; one that has neither is ours again at once. */

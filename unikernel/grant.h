@@ -12,8 +12,9 @@ void grant_init(void);
 
 /* Lends pages in a row for reading and writing, under references in a row; returns the first, or 0: there are too few. */
 uint32_t grant_give(domid_t peer, const uint8_t *first, uint32_t pages);
-/* One page under a reference that somebody else has chosen; false: it is none, or in use. */
-bool grant_give_as(uint32_t reference, domid_t peer, const uint8_t *page);
+/* Nobody gets the reference but grant_give_as(), which is to follow. */
+bool grant_keep(uint32_t reference);
+void grant_give_as(uint32_t reference, domid_t peer, const uint8_t *page);
 /* Takes pages back; false while the peer has one of them mapped: none may be used for anything else then. */
 bool grant_take_back(uint32_t first, uint32_t count);
 /* References that are free. */
