@@ -17,6 +17,8 @@ struct build {
     bool created;
     int store_port, console_port;
     struct store_batch nodes, rings;
+    /* Of a PVH domain: libxenguest copies it into start_info when it boots the image. */
+    struct e820entry memory_map[3];
     char cmdline[1100];
 };
 

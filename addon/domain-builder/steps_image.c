@@ -94,16 +94,18 @@ int step_memory(struct build *build)
 
 int step_memory_map(struct build *build)
 {
-    const struct xc_dom_image *image = build->image;
-    struct e820entry map[3] = {
-        {.addr = 0, .size = image->lowmem_end, .type = E820_RAM},
-        {.addr = SPECIAL_START, .size = X86_HVM_NR_SPECIAL_PAGES << XC_PAGE_SHIFT, .type = E820_RESERVED},
-    };
+    struct xc_dom_image *image = build->image;
+    struct e820entry *map = build->memory_map;
     uint32_t entries = 2;
     if (!build->request->pvh)
         return 0;
+    map[0] = (struct e820entry){.addr = 0, .size = image->lowmem_end, .type = E820_RAM};
+    map[1] = (struct e820entry){
+        .addr = SPECIAL_START, .size = X86_HVM_NR_SPECIAL_PAGES << XC_PAGE_SHIFT, .type = E820_RESERVED};
     if (image->highmem_end > GIB_4)
         map[entries++] = (struct e820entry){.addr = GIB_4, .size = image->highmem_end - GIB_4, .type = E820_RAM};
+    image->e820 = map;
+    image->e820_entries = entries;
     return xc_domain_set_memory_map(build->builder->xch, build->built->domid, map, entries);
 }
 
