@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { type ProcStat, parseProcStat } from '../protocol/proc-stat.js'
 
-/** Undefined when there is no such process, or no /proc. */
-export function processStat(pid: number | 'self'): ProcStat | undefined {
+/** Of a thread too, by its id. Undefined when there is no such process, or no /proc. */
+export function processStat(pid: number | 'self' | 'thread-self'): ProcStat | undefined {
   try {
     return parseProcStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {

@@ -12,7 +12,7 @@ import { type Deadline, startDeadline } from './deadline.js'
 import { ENTRIES_PER_CLIENT } from './name-directory.js'
 import { breakOffWhenDrained, type OpenConnection } from './peer-loss.js'
 import type { IncomingConnection, PortHandler } from './port-handler.js'
-import { removeIfEmpty } from './vchan-keys.js'
+import { removeIfEmpty, removeKeys } from './vchan-keys.js'
 
 export interface ListenerClientOptions {
   /** What the client asks for. */
@@ -122,8 +122,12 @@ export class ListenerClient {
     const text = await this.#context.store.readText(entryPath).catch(forgetUnreadable)
     if (text === undefined) return void this.#recent.delete(connectionId)
     const entry = parseEntry(text)
-    // An answer that nobody waits for: written before the store was lost, or by the client itself.
-    if (entry !== undefined && entry.kind !== 'connect') return
+    // An answer that nobody here waits for: the last holder's, which was killed and left its keys, one of before the store was
+    // lost, or the client's own work.
+    if (entry !== undefined && entry.kind !== 'connect') {
+      const keys = `${vchanPath(ownDomid(this.#context), client)}/${connectionId}`
+      return void (await removeKeys(this.#context.store, keys))
+    }
     const refuse = (code: ConduitErrorCode) => refuseConnection(this.#context, entryPath, code)
     if (entry === undefined) return refuse('CONDUIT_PROTOCOL')
     const { port, mode } = entry.request

@@ -1,14 +1,13 @@
 // A domain's side of the mailbox by which it asks the registrar for a name, or to be let in to one.
-// One watch for all questions; questions about one name take turns, since they share the answer's node. The processes of a
-// domain share its mailbox: each marks the names that it wants, and the last to leave takes the want away. Marks of processes that
-// ended without leaving are cleared by whoever comes next.
+// One watch for all questions; questions about one name take turns, since they share the answer's node. Which process of the
+// domain a request is of is request-marks.ts.
 import { type MailboxRequest, mailboxPath, parseAnswer, pathBelow } from '../../protocol/conduit.js'
 import type { Domid } from '../../protocol/xen.js'
 import { ConduitError, type ConduitErrorCode, ERROR_CODES, isConduitError } from '../errors.js'
 import type { XenstoreClient } from '../xenstore/client.js'
 import type { XenstoreWatch } from '../xenstore/watch.js'
 import { untilAborted } from './deadline.js'
-import { freshMark, isDeadMark } from './process-mark.js'
+import { RequestMarks } from './request-marks.js'
 
 const HINTS: Partial<Record<ConduitErrorCode, string>> = {
   EADDRINUSE: 'another domain holds the name: choose another one, or stop its holder (conduit-cat ls shows it)',
@@ -21,7 +20,7 @@ const HINTS: Partial<Record<ConduitErrorCode, string>> = {
 export class Mailbox {
   readonly #store: XenstoreClient
   readonly #domid: () => Domid
-  readonly #mark = freshMark()
+  readonly #marks: RequestMarks
   readonly #turns = new Map<string, Promise<unknown>>()
   readonly #listeners = new Map<string, () => void>()
   /** Requests that failed, on their way out of the store. */
@@ -30,12 +29,13 @@ export class Mailbox {
 
   constructor(store: XenstoreClient, domid: () => Domid) {
     this.#store = store
+    this.#marks = new RequestMarks(store)
     this.#domid = domid
   }
 
   /**
    * Ask, and wait for the answer. When it fails nothing stays asked for.
-   * @throws ConduitError the registrar's code; the signal's reason.
+   * @throws ConduitError the registrar's code; EADDRINUSE for a name that another process of this domain holds; the signal's reason.
    */
   ask(kind: MailboxRequest, name: string, signal: AbortSignal): Promise<void> {
     const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => this.#ask(kind, name, signal))
@@ -50,7 +50,7 @@ export class Mailbox {
   /** Take a request back. The registrar needs no time to notice: what it granted is not ours from now on. */
   async withdraw(kind: MailboxRequest, name: string): Promise<void> {
     await this.#turns.get(name)
-    await this.#takeBack(kind, name)
+    await this.#marks.leave(mailboxPath(this.#domid()), kind, name)
   }
 
   /** Resolves when nothing that failed stays asked for. */
@@ -71,18 +71,17 @@ export class Mailbox {
       arrived = resolve
       failed = reject
     })
-    this.#listeners.set(name, () => {
-      this.#store.readText(answer).then(arrived, (error) => isConduitError(error, 'ENOENT') || failed(error))
-    })
     this.#store.ref()
     try {
-      // An answer to an earlier question must not pass for the one to this: it goes first, on the same connection.
-      const asked = Promise.all([
-        this.#watch(root),
-        this.#store.remove(answer).catch(ignoreMissing),
-        kind === 'want' ? this.#markWant(root, name) : this.#store.write(`${root}/register/${name}`, ''),
-      ])
+      const asked = Promise.all([this.#watch(root), this.#request(kind, root, name, signal)])
+      const read = () => this.#store.readText(answer)
+      this.#listeners.set(name, () => {
+        // What is there before the question has been asked answers another one.
+        asked.then(read).then(arrived, (error) => isConduitError(error, 'ENOENT') || failed(error))
+      })
       const reply = await untilAborted(Promise.all([text, asked]), signal)
+      // That of a want may be another process's as well: it goes with the last of them.
+      if (kind === 'register') this.#store.remove(answer).catch(() => undefined)
       this.#check(name, reply[0])
     } catch (error) {
       this.#forgo(kind, name)
@@ -90,58 +89,23 @@ export class Mailbox {
     } finally {
       this.#store.unref()
       this.#listeners.delete(name)
-      // That of a want may be another process's as well: it goes with the last of them.
-      if (kind === 'register') this.#store.remove(answer).catch(() => undefined)
     }
   }
 
-  async #markWant(root: string, name: string): Promise<void> {
-    const mark = `${root}/want/${name}/${this.#mark}`
-    const full = await this.#store.write(mark, '').then(
-      () => false,
-      (error: unknown) => {
-        if (!isConduitError(error, 'XENSTORE_QUOTA')) throw error
-        return true
-      },
-    )
-    const cleared = this.#clearMarks(`${root}/want/${name}`)
-    if (!full) {
-      // Nobody waits for it.
-      cleared.catch(() => undefined)
-      return
-    }
-    await cleared
-    await this.#store.write(mark, '')
-  }
-
-  async #clearMarks(want: string): Promise<void> {
-    const dead = (await this.#store.directory(want).catch(noneWhenMissing)).filter(isDeadMark)
-    await Promise.all(dead.map((mark) => this.#store.remove(`${want}/${mark}`).catch(ignoreMissing)))
+  async #request(kind: MailboxRequest, root: string, name: string, signal: AbortSignal): Promise<void> {
+    if (kind === 'register') return this.#marks.claim(root, name, signal)
+    // What answered an earlier question goes first, on the same connection.
+    const gone = this.#store.remove(`${root}/answer/${name}`).catch(ignoreMissing)
+    await Promise.all([gone, this.#marks.join(root, name)])
   }
 
   /** Whoever asked does not wait for it: the store may be what failed. */
   #forgo(kind: MailboxRequest, name: string): void {
-    const leaving = this.#takeBack(kind, name)
+    const leaving = this.#marks
+      .leave(mailboxPath(this.#domid()), kind, name)
       .catch(() => undefined)
       .finally(() => this.#leaving.delete(name))
     this.#leaving.set(name, leaving)
-  }
-
-  async #takeBack(kind: MailboxRequest, name: string): Promise<void> {
-    const root = mailboxPath(this.#domid())
-    if (kind === 'register') {
-      // In this order: a name given back and taken again is answered once or twice, and no answer comes once the request has gone.
-      const gone = [`${root}/register/${name}`, `${root}/answer/${name}`]
-      await Promise.all(gone.map((path) => this.#store.remove(path).catch(ignoreMissing)))
-      return
-    }
-    const want = `${root}/want/${name}`
-    await this.#store.transaction(async (transaction) => {
-      const marks = await this.#store.directory(want, { transaction }).catch(noneWhenMissing)
-      const last = marks.every((mark) => mark === this.#mark || isDeadMark(mark))
-      if (marks.includes(this.#mark)) await this.#store.remove(last ? want : `${want}/${this.#mark}`, { transaction })
-      if (last) await this.#store.remove(`${root}/answer/${name}`, { transaction }).catch(ignoreMissing)
-    })
   }
 
   #check(name: string, text: string): void {
@@ -183,11 +147,6 @@ export class Mailbox {
     if (name === undefined) for (const look of this.#listeners.values()) look()
     else this.#listeners.get(name)?.()
   }
-}
-
-function noneWhenMissing(error: unknown): string[] {
-  ignoreMissing(error)
-  return []
 }
 
 function ignoreMissing(error: unknown): void {

@@ -65,6 +65,8 @@ export class NameRegistration {
       context.store.onLost(() => registration.#onLost()),
       context.store.onReconnect(() => registration.#reclaim()),
     )
+    // The last holder may have been killed: whoever asked it, in vain, is still there.
+    context.background.run(registration.scan())
     return registration
   }
 

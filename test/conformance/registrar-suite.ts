@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.js'
 import { RegistrarWorld } from '../support/registrar-world.js'
 import { describeClaim } from './registrar-suite-claim.js'
 import { describeDoctor } from './registrar-suite-doctor.js'
+import { describeHolders } from './registrar-suite-holders.js'
 import type { StoreTraits } from './xenstore-suite.js'
 
 export function describeRegistrar(traits: StoreTraits): void {
@@ -22,6 +23,7 @@ export function describeRegistrar(traits: StoreTraits): void {
 
     describeClaim(() => world)
     describeDoctor(() => world)
+    describeHolders(() => world)
 
     const gone = (path: string) => eventually(async () => !(await world.dom0.exists(path)))
 
