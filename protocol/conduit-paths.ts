@@ -16,6 +16,8 @@ export const EVENT_CHANNEL_KEY = 'event-channel'
  * the port, and not before.
  */
 export const PROVISIONED_KEY = 'provisioned'
+/** Beside them at vchan://DOMID/PORT: which process serves there. Ours alone: libxenvchan neither writes nor reads it. */
+export const PROCESS_KEY = 'process'
 export const HOST_ID_PATH = '/conduit/host-id'
 /** The mark of the registrar that runs, or ran: below the host id, where no name can be. */
 export const REGISTRAR_PATH = '/conduit/host-id/registrar'
@@ -34,8 +36,8 @@ export const namePath = (name: string): string => `${CONDUIT_ROOT}/${name}`
 export const listenPath = (name: string): string => `${CONDUIT_ROOT}/${name}/listen`
 export const clientPath = (name: string, client: Domid): string => `${CONDUIT_ROOT}/${name}/listen/${client}`
 export const flowsPath = (server: Domid): string => `${FLOWS_ROOT}/${server}`
-export const vchanPath = (server: Domid, client: Domid): string =>
-  `${DOMAINS_ROOT}/${server}/${VCHAN_RELATIVE}/${client}`
+export const vchansPath = (server: Domid): string => `${DOMAINS_ROOT}/${server}/${VCHAN_RELATIVE}`
+export const vchanPath = (server: Domid, client: Domid): string => `${vchansPath(server)}/${client}`
 
 /** What a guest asks the registrar: to hold a name, or to be let in to one. */
 export type MailboxRequest = 'register' | 'want'

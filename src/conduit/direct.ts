@@ -1,15 +1,16 @@
 // libxenvchan's own rendezvous, vchan://DOMID/PORT: no name, no registrar, two keys under the server's data/vchan. A peer
 // may be a C program or a unikernel. One client for each time it is served.
 import { DIRECT_PATH_CHARS, type DirectAddress, formatAddress, vchanPath } from '../../protocol/conduit.js'
-import { ConduitError, isConduitError } from '../errors.js'
+import { ConduitError } from '../errors.js'
 import type { VchanChannel } from '../vchan/channel.js'
 import { type ConduitContext, ownDomid } from './context.js'
 import { untilAborted } from './deadline.js'
+import { DirectKeys } from './direct-keys.js'
 import { openChannel } from './open-channel.js'
 import { openProvisioned } from './open-provisioned.js'
 import { throughOutages } from './outages.js'
 import { serveWithinMeans } from './serve-within-means.js'
-import { areProvisioned, publishKeysAtOnce, readKeys, removeIfEmpty, removeKeys, type VchanKeys } from './vchan-keys.js'
+import { areProvisioned, readKeys, type VchanKeys } from './vchan-keys.js'
 
 export interface DirectRequest {
   readonly spinMicros: number | undefined
@@ -114,23 +115,28 @@ export async function serveDirect(
   const server = ownDomid(context)
   const client = address.domid
   const path = directPath(server, client, address)
-  if (await store.exists(path)) throw taken(address)
+  const own = new DirectKeys(store, address)
+  await throughOutages(context, signal, () => own.checkFree({ path, server }))
   const channel = await serveWithinMeans(context, client, options)
-  const publish = (limit: AbortSignal) =>
-    publishKeysAtOnce(store, { path, server, client, ringRef: channel.ringRef, port: channel.port }, limit)
+  const keys = { path, server, client, ringRef: channel.ringRef, port: channel.port }
+  const publish = (limit: AbortSignal) => own.publish(keys, limit)
   const closing = new AbortController()
   try {
     await throughOutages(context, signal, publish)
   } catch (error) {
+    background.run(own.withdraw(keys))
     await channel.close()
     throw error
   }
-  const stopListening = store.onReconnect(() => background.run(throughOutages(context, closing.signal, publish)))
+  const stopListening = store.onReconnect(() => {
+    const again = throughOutages(context, closing.signal, publish)
+    // Whoever was faster than us has the place.
+    background.run(again.catch((error: unknown) => closing.abort(error)))
+  })
   const withdraw = async () => {
     stopListening()
     closing.abort()
-    await removeKeys(store, path)
-    await removeIfEmpty(store, vchanPath(server, client)).catch(ignoreMissing)
+    await own.withdraw(keys)
   }
   const connected = channel.connected({ signal: closing.signal }).then(
     () => {
@@ -148,14 +154,4 @@ export async function serveDirect(
     await connected.catch(() => undefined)
   }
   return { client: connected, close }
-}
-
-const taken = (address: DirectAddress): ConduitError =>
-  new ConduitError('EADDRINUSE', `${formatAddress(address)} is served already`, {
-    endpoint: formatAddress(address),
-    hint: 'close the other server, or remove the keys it left with xenstore-rm',
-  })
-
-function ignoreMissing(error: unknown): void {
-  if (!isConduitError(error, 'ENOENT')) throw error
 }

@@ -1,7 +1,7 @@
 // What a server is to those who bring it clients: the listener of its name, in either layout, or the one service of
 // vchan://DOMID/PORT. Admits, counts and welcomes connections; emits nothing itself.
 import type { Address, ConduitLayout, ConduitMode } from '../../protocol/conduit.js'
-import type { ConduitError, ConduitErrorCode } from '../errors.js'
+import { type ConduitError, type ConduitErrorCode, isConduitError } from '../errors.js'
 import type { ConduitContext } from './context.js'
 import { serveDirect } from './direct.js'
 import type { FlatLayout } from './flat-layout.js'
@@ -90,7 +90,8 @@ export class ServerPort implements PortHandler {
         const open: OpenConnection = { channel, onPeerLost: (error) => channel.destroy(error) }
         connections.welcome(open, identity, context.domains.keep(channel.peer, open))
       },
-      () => undefined,
+      // Closed before a client came, or lost to another while the store was away.
+      (error: unknown) => isConduitError(error, 'EADDRINUSE') && this.onNameLost(error),
     )
     return { stop: () => undefined, release: () => service.close() }
   }

@@ -41,11 +41,6 @@ export function publishKeys(store: XenstoreClient, keys: Publication, options?: 
   ])
 }
 
-/** All at once, for clients that watch the path itself, as libxenvchan's users do (`xen:tools/libs/vchan/init.c`). */
-export async function publishKeysAtOnce(store: XenstoreClient, keys: Publication, signal: AbortSignal): Promise<void> {
-  await store.transaction((transaction) => publishKeys(store, keys, { transaction }), { signal })
-}
-
 /**
  * The keys at `path`, or undefined when there are none.
  * @throws ConduitError CONDUIT_PROTOCOL when they are no numbers in range, EACCES when somebody else than `server` made them.
