@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { LocalSubstrate } from '../../src/substrate/local/local-substrate.js'
+import { testOver } from './running-test.js'
 
 /** The hypervisor's main module, as compiled beside this file. */
 export const HYPERVISOR_ENTRY = fileURLToPath(new URL('../../src/cli/local-hypervisor.js', import.meta.url))
@@ -21,7 +22,11 @@ export interface LocalWorld {
 
 /** Poll until `condition` holds; the test's own time limit is the bound. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await delay(5)
+  const over = testOver()
+  while (!(await condition())) {
+    over.throwIfAborted()
+    await delay(5)
+  }
 }
 
 /** Arguments of every running process, by pid. */
@@ -36,6 +41,15 @@ export function commandLines(): Map<number, string[]> {
     }
   }
   return found
+}
+
+/** What a process was started with, as NAME=VALUE; nothing of one that has ended. */
+export function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
 }
 
 export function localWorld(): LocalWorld {
