@@ -87,7 +87,7 @@ function parsePlain(scheme: string, rest: string, text: string): Endpoint | Endp
 }
 
 function parseTcp(body: string): Endpoint | EndpointProblem {
-  const [, bracketed, plain, port = ''] = /^(?:\[([^\][/]*)\]|([^:/\][]*)):([0-9]{1,5})\/?$/.exec(body) ?? []
+  const [, bracketed, plain, port = ''] = /^(?:\[([^\][/]*)\]|([^:/\][]*)):([0-9]{1,15})\/?$/.exec(body) ?? []
   const address = bracketed === undefined ? plain : bracketed.replace('%25', '%')
   if (address === undefined || isIPv6(address) !== (bracketed !== undefined)) {
     return endpointProblem(`${show(body)} is no address and port`, 'use tcp://10.0.0.1:80 or tcp://[::1]:80')

@@ -4,7 +4,7 @@ import { formatAddress, parseAddress } from '../../protocol/conduit.js'
 import { tcpEndpoint, unixEndpoint } from '../../protocol/endpoint.js'
 import { isConduitError } from '../errors.js'
 import { parseTarget } from '../resolver/target.js'
-import { UsageError } from './usage-error.js'
+import { UsageError, usageErrorOf } from './usage-error.js'
 
 export type BridgeAddress =
   | { readonly kind: 'stdio' }
@@ -30,7 +30,7 @@ export function parseBridgeAddress(text: string): BridgeAddress {
     return { kind: 'dial', address: text }
   } catch (error) {
     if (!isConduitError(error)) throw error
-    throw new UsageError(`${error.code}: ${error.message}: ${error.hint ?? ''}`)
+    throw usageErrorOf(error)
   }
 }
 
@@ -55,7 +55,7 @@ function parseListenTcp(text: string): ListenAddress {
   const endpoint = tcpEndpoint(host, port === 0 ? 1 : port)
   if (portText === '' || 'problem' in endpoint || isIPv6(host) !== (bracketed !== undefined)) {
     throw new UsageError(
-      `EINVAL: listen:${text} cannot be listened on: use listen:tcp://127.0.0.1:8080 or listen:tcp://[::1]:8080`,
+      `EINVAL: listen:${text} cannot be listened on: use an IP address and a port of 0 to 65535, as in listen:tcp://127.0.0.1:8080 or listen:tcp://[::1]:8080`,
     )
   }
   return { kind: 'listen-tcp', host: endpoint.address, port }

@@ -1,11 +1,13 @@
 // `conduit-cat ADDRESS` where the address is that of a TCP or unix socket, of TLS, or of a service that may be anywhere: a bridge between
 // it and stdin and stdout, or a command.
+import { isConduitError } from '../errors.js'
 import { parseTarget } from '../resolver/target.js'
 import { bridge, touch } from './bridge.js'
 import type { OpenedAddress } from './bridge-end.js'
 import { Diagnostics } from './diagnostics.js'
 import { catchInterruption } from './interruption.js'
 import { formatMillis } from './quantity.js'
+import { usageErrorOf } from './usage-error.js'
 
 export interface FarOptions {
   readonly command: string | undefined
@@ -14,14 +16,21 @@ export interface FarOptions {
   readonly verbose: boolean
 }
 
-/** Undefined where it is a conduit's by its text, or none at all: whose errors are conduits'. */
+/** What is about a host or a socket, were it wrong in all else: a scheme other than vchan's, a dot in the name, an IPv6 address. */
+const FAR = /^(?!vchan:)(?:[a-z][a-z0-9+.-]*:\/\/|[^:]*\.|\[)/i
+
+/**
+ * Undefined where it is a conduit's by its text, or none at all: whose errors are conduits'.
+ * @throws UsageError for a host or socket that is spelled wrongly
+ */
 export function farAddress(address: string): OpenedAddress | undefined {
   try {
     const target = parseTarget(address)
     if ('endpoint' in target && target.endpoint.kind.startsWith('vchan')) return undefined
     return { kind: 'dial', address }
-  } catch {
-    return undefined
+  } catch (error) {
+    if (!isConduitError(error) || !FAR.test(address)) return undefined
+    throw usageErrorOf(error)
   }
 }
 

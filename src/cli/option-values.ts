@@ -9,7 +9,6 @@ import {
   RING_BYTES_MAX,
   RING_BYTES_MIN,
 } from '../../protocol/conduit.js'
-import { parseEndpointUri } from '../../protocol/endpoint-uri.js'
 import { DOMID_FIRST_RESERVED, type Domid } from '../../protocol/xen.js'
 import { formatBytes } from './quantity.js'
 import { UsageError } from './usage-error.js'
@@ -18,7 +17,6 @@ const SUFFIXES: Record<string, number> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024
 /** setTimeout's limit, 2^31 - 1 ms (Node's timers). */
 const SECONDS_MAX = 2_147_483
 const SPIN_MICROS_MAX = 1_000_000
-const SOCKET_URI = /^(?:tls\+)*(?:tcp|unix):/i
 const COUNT_MAX = 1_000_000
 
 /** Bytes as `65536`, `64k`, `1M`, `2G`, in a range, for commander. */
@@ -71,9 +69,6 @@ export function reservation(text: string): { readonly name: string; readonly dom
  * @throws UsageError when it cannot be one.
  */
 export function address(text: string): string {
-  // What spells a socket of the system, and wrongly, is told as that.
-  const socket = SOCKET_URI.test(text) ? parseEndpointUri(text) : undefined
-  if (socket !== undefined && 'problem' in socket) throw new UsageError(`EINVAL: ${socket.problem}: ${socket.hint}`)
   const parsed = parseAddress(text)
   if (!('problem' in parsed)) return formatAddress(parsed)
   throw new UsageError(`${parsed.code}: ${parsed.problem}: ${parsed.hint}`)

@@ -15,7 +15,7 @@ import { failureParts } from './exit-status.js'
 import { catchInterruption } from './interruption.js'
 import { formatMillis } from './quantity.js'
 import { textTable } from './text-table.js'
-import { UsageError } from './usage-error.js'
+import { usageErrorOf } from './usage-error.js'
 
 export interface ResolveCommand {
   readonly address: string
@@ -52,7 +52,7 @@ export async function resolve(command: ResolveCommand, print: (text: string) => 
     )
   } catch (error) {
     // What cannot be read was never looked for.
-    if (steps.every(({ step }) => step === 'read') && isMalformed(error)) throw new UsageError(usageText(error))
+    if (steps.every(({ step }) => step === 'read') && isMalformed(error)) throw usageErrorOf(error)
     const inOrder = steps.toSorted((a, b) => a.atMs - b.atMs)
     if (json)
       await print(JSON.stringify({ query: address, endpoint: null, steps: inOrder, error: failureParts(error) }))
@@ -66,13 +66,11 @@ export async function resolve(command: ResolveCommand, print: (text: string) => 
 const isMalformed = (error: unknown): error is ConduitError =>
   error instanceof ConduitError && (error.code === 'EINVAL' || error.code === 'CONDUIT_NAME')
 
-const usageText = ({ code, message, hint }: ConduitError): string => `${code}: ${message}: ${hint ?? ''}`
-
 function usage<T>(make: () => T): T {
   try {
     return make()
   } catch (error) {
-    throw isMalformed(error) ? new UsageError(usageText(error)) : error
+    throw isMalformed(error) ? usageErrorOf(error) : error
   }
 }
 

@@ -160,6 +160,7 @@ describe('conduit-cat ends', () => {
     'a name of digits only': ['-l', '123'],
     'an address of another kind': ['listen:tcp://localhost:80'],
     'a socket without a port': ['tcp://localhost'],
+    'a listener of another kind': ['-l', 'tcp://localhost:80'],
     'no name': [],
     'an unknown option': ['--colour', 'web'],
     'a ring that cannot be': ['--ring', '2M', 'web'],
@@ -178,6 +179,19 @@ describe('conduit-cat ends', () => {
       expect(await started.ended).to.equal(2)
       expect(started.complaints).to.match(/^conduit-cat: [^\n]+ \(see conduit-cat --help\)\n$/)
       expect(started.output).to.equal('')
+    })
+  }
+
+  for (const address of [
+    'tcp://localhost:99999',
+    'tls://localhost:99999',
+    'http://a.example:99999/',
+    'a.example:99999',
+  ]) {
+    it(`with 2 and the range of ports on wrong usage: ${address}`, async () => {
+      const started = cats.start([address])
+      expect(await started.ended).to.equal(2)
+      expect(started.complaints).to.match(/^conduit-cat: EINVAL: "99999" cannot be a port: use 1 to 65535[^\n]*\n$/)
     })
   }
 

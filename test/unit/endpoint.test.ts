@@ -152,6 +152,7 @@ describe('what is no endpoint', () => {
     ['tcp://127.1:80', /no IP address/],
     ['tcp://10.0.0.1:0', /no TCP port/],
     ['tcp://10.0.0.1:65536', /no TCP port/],
+    ['tcp://10.0.0.1:655360', /655360 is no TCP port/],
     ['tcp://::1:80', /no address and port/],
     ['tcp://[10.0.0.1]:80', /no address and port/],
     ['tcp://10.0.0.1:80/path', /no address and port/],

@@ -113,6 +113,7 @@ const RULES: readonly Rule[] = [
       'src/conduit/',
       'src/open',
       'src/native',
+      'src/process-stat',
       'src/substrate/local/runtime-dir',
     ],
     text: 'hold -> { adopt, open, native }: of the directory it knows a Service, of the local substrate its private folder',
