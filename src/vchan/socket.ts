@@ -50,6 +50,7 @@ export class ConduitSocket extends NetFace {
   #onreadPaused = false
   #pulling = false
   #ended = false
+  #endQueued = false
   #parked: ParkedWrites | undefined
   #finalCallback: Callback | undefined
   /** What will end this socket once the reader has taken what came before. */
@@ -272,14 +273,24 @@ export class ConduitSocket extends NetFace {
   }
 
   #settle(channel: VchanChannel): void {
-    if (this.#ended || channel.inbound === 'open') return
-    this.#ended = true
-    if (channel.inbound === 'reset') this.#endWith(peerGone(channel.peer))
-    else {
-      this.push(null)
-      // As in node:net: where nobody reads, or onread does, the end must come all the same.
-      this.read(0)
+    if (this.#ended || this.#endQueued || channel.inbound === 'open') return
+    if (channel.inbound === 'reset') {
+      this.#ended = true
+      this.#endWith(peerGone(channel.peer))
+      return
     }
+    // As in node:net the end has a turn of its own, after all that the last bytes have set off: node:http, for one, takes it for an
+    // order to close, and what it would have answered is lost.
+    this.#endQueued = true
+    setImmediate(() => this.#end())
+  }
+
+  #end(): void {
+    if (this.destroyed) return
+    this.#ended = true
+    this.push(null)
+    // As in node:net: where nobody reads, or onread does, the end must come all the same.
+    this.read(0)
   }
 
   /** Nobody asks for data, and the peer is gone: when nothing is left, say so now. */

@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -14,10 +14,20 @@ import { openEnvironment } from '../../src/open.js'
 import { queryDns } from '../../src/resolver/dns-client.js'
 import { eventually } from '../support/eventually.js'
 import { rejectionOf } from '../support/expect-rejection.js'
+import { REPOSITORY } from '../support/installed-package.js'
 import { type JitsudProcess, JitsudWorld, parts, runs } from '../support/jitsud-process.js'
 import { commandLines, HYPERVISOR_ENTRY } from '../support/local-world.js'
 import { NotifySocket } from '../support/notify-socket.js'
 import { readXml } from '../support/well-formed-xml.js'
+
+/** As a reader would paste it, with the package as compiled here, and an answer to the whole of a request. */
+function documentedServer(): string {
+  const page = readFileSync(join(REPOSITORY, 'docs', 'hold.md'), 'utf8')
+  const program = /^```js\n(\/\/ server\.mjs\n.*?)^```$/ms.exec(page)![1]!
+  const slow = program.replace("response.end('hello\\n')", "request.resume().on('end', () => response.end('hello\\n'))")
+  expect(slow).to.not.equal(program)
+  return slow.replace("'conduit-vchan'", JSON.stringify(new URL('../../src/index.js', import.meta.url)))
+}
 
 const DNS = { listen: '127.0.0.1:0' }
 const ADMIN = { listen: '127.0.0.1:0' }
@@ -96,6 +106,25 @@ describe('jitsud', () => {
     expect(await text(client))
       .to.match(/^HTTP\/1.1 200 /)
       .and.contain(`process ${pid}\n`)
+  })
+
+  it('hands descriptors over to the server that docs/hold.md shows, whose clients by name may end first as well', async () => {
+    const program = join(world.directory, 'server.mjs')
+    writeFileSync(program, documentedServer())
+    const service = {
+      name: 'www',
+      launcher: { kind: 'process', command: [process.execPath, program] },
+      hold: [
+        { address: '127.0.0.1:0', handover: 'fd' },
+        { address: '127.0.0.1:0', handover: 'conduit' },
+      ],
+    }
+    const { serving } = await world.start({ services: [service] })
+    for (const { address } of [...serving.held!, ...serving.held!]) {
+      const client = connect({ ...parts(address), allowHalfOpen: true })
+      client.end('GET / HTTP/1.0\r\n\r\n')
+      expect(await text(client)).to.match(/^HTTP\/1.1 200 [\s\S]*hello\n$/)
+    }
   })
 
   it('answers SERVFAIL for a service that ends at once, and says in its status why', async () => {

@@ -414,6 +414,16 @@ describe('ConduitSocket', () => {
     hypervisor.assertClean()
   })
 
+  it('carries http to a client that has ended, whose server answers when it has the whole request', async () => {
+    const { server, client, hypervisor } = await socketPair({}, { allowHalfOpen: true })
+    const http = createServer((incoming, response) => incoming.resume().on('end', () => response.end('hello\n')))
+    http.emit('connection', server)
+    client.end('POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nthere')
+    expect((await collect(client)).toString()).to.match(/^HTTP\/1\.1 200 .*hello\n$/s)
+    await hypervisor.settle()
+    hypervisor.assertClean()
+  })
+
   it('has the words of net.Socket', async () => {
     const pair = await vchanPair()
     const client = new ConduitSocket(pair.client, { name: 'echo', port: 'http', localAddress: 'me' })
