@@ -5,10 +5,12 @@ import { existsSync, writeFileSync } from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { openEnvironment } from '../../src/index.js'
 import { type CatProcess, CatProcesses } from '../support/cat-process.js'
 import { EchoServers } from '../support/echo-servers.js'
 import { eventually } from '../support/eventually.js'
 import { type LocalWorld, localWorld } from '../support/local-world.js'
+import { TEST_CERTIFICATE } from '../support/test-certificate.js'
 
 describe('conduit-cat bridge', () => {
   let world: LocalWorld
@@ -27,8 +29,8 @@ describe('conduit-cat bridge', () => {
     await world.close()
   })
 
-  const bridge = async (left: string, right: string): Promise<CatProcess> => {
-    const started = cats.start(['bridge', '-v', left, right])
+  const bridge = async (left: string, right: string, env: NodeJS.ProcessEnv = {}): Promise<CatProcess> => {
+    const started = cats.start(['bridge', '-v', left, right], { env })
     await started.says(/listening on/)
     return started
   }
@@ -205,6 +207,39 @@ describe('conduit-cat bridge', () => {
     }
     expect(existsSync(file)).to.equal(true)
     expect(await echoed(dial({ path }), 'still')).to.equal('still')
+  })
+
+  it('carries any of them to TLS, and half-close with it', async () => {
+    const authority = join(world.directory, 'authority.pem')
+    writeFileSync(authority, TEST_CERTIFICATE)
+    const right = `tls://localhost:${await servers.tls({ allowHalfOpen: true })}`
+    const started = await bridge('listen:tcp://127.0.0.1:0', right, { NODE_EXTRA_CA_CERTS: authority })
+    const text = 'x'.repeat(2 ** 20)
+    expect(await echoed(dial({ port: portOf(started), host: '127.0.0.1' }), text)).to.equal(text)
+  })
+
+  it('resets the client where the certificate is nobody’s that is trusted, and says so', async () => {
+    const started = await bridge('listen:tcp://127.0.0.1:0', `tls://localhost:${await servers.tls()}`)
+    expect(await failureOf(dial({ port: portOf(started), host: '127.0.0.1' }))).to.equal('ECONNRESET')
+    await started.says(/^conduit-cat: [A-Z_]+: .*certificate/m)
+  })
+
+  it('listens at vchan:// for a name, and for one domain in libxenvchan’s way', async () => {
+    const right = `tcp://127.0.0.1:${await servers.tcp()}`
+    const environment = await openEnvironment({ backend: 'local', runtimeDir: world.directory })
+    try {
+      await bridge(`listen:vchan://${environment.domid}/direct`, right)
+      const served = environment.domid + 1
+      await bridge('listen:vchan://web/http', right)
+      for (const address of [`vchan://${served}/direct`, 'vchan://web/http'] as const) {
+        const socket = await environment.connect(address, { allowHalfOpen: true })
+        socket.write('hello')
+        expect(String((await once(socket, 'data'))[0])).to.equal('hello')
+        socket.destroy()
+      }
+    } finally {
+      await environment.close()
+    }
   })
 
   it('names the address that is taken', async () => {
