@@ -1,6 +1,6 @@
 // The program jitsud as its users see it: from a configuration to an answer, with real processes.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
@@ -15,7 +15,7 @@ import { queryDns } from '../../src/resolver/dns-client.js'
 import { eventually } from '../support/eventually.js'
 import { rejectionOf } from '../support/expect-rejection.js'
 import { REPOSITORY } from '../support/installed-package.js'
-import { type JitsudProcess, JitsudWorld, parts, runs } from '../support/jitsud-process.js'
+import { JITSUD, type JitsudProcess, JitsudWorld, parts, runs } from '../support/jitsud-process.js'
 import { commandLines, HYPERVISOR_ENTRY } from '../support/local-world.js'
 import { NotifySocket } from '../support/notify-socket.js'
 import { readXml } from '../support/well-formed-xml.js'
@@ -28,6 +28,16 @@ function documentedServer(): string {
   expect(slow).to.not.equal(program)
   return slow.replace("'conduit-vchan'", JSON.stringify(new URL('../../src/index.js', import.meta.url)))
 }
+
+/** A command before a command: who has no right to ports below 1024. Root has, unless it gives it up. */
+const [UNPRIVILEGED, ...DROPPED] =
+  process.getuid!() === 0
+    ? ['setpriv', '--bounding-set', '-net_bind_service', '--inh-caps', '-net_bind_service']
+    : ['env']
+/** Not where util-linux is missing or a container lets nobody drop rights, nor where such ports are everybody's. */
+const MAY_DROP =
+  spawnSync(UNPRIVILEGED!, [...DROPPED, 'true']).status === 0 &&
+  Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) > 53
 
 const DNS = { listen: '127.0.0.1:0' }
 const ADMIN = { listen: '127.0.0.1:0' }
@@ -381,6 +391,21 @@ describe('jitsud', () => {
         taken.close()
         expect(status).to.equal(1)
         expect(complaints.join('\n')).to.contain('EADDRINUSE').and.contain(key).and.contain(address)
+      })
+
+      it(`ends with 1, naming ${key} and what it takes, where this user may not listen on port 53`, async function () {
+        if (!MAY_DROP) return this.skip()
+        world.configure(configured('127.0.0.1:53'))
+        const ended = await promisify(execFile)(
+          UNPRIVILEGED!,
+          [...DROPPED, process.execPath, JITSUD, '--config', world.configFile],
+          { env: { ...process.env, ...world.env } },
+        ).catch((error) => error as { code: number; stderr: string })
+        expect(ended).to.have.property('code', 1)
+        expect(ended.stderr)
+          .to.match(/^jitsud: EACCES: [^\n]+CAP_NET_BIND_SERVICE[^\n]+\n$/)
+          .and.contain(key)
+          .and.contain('127.0.0.1:53')
       })
     }
 
