@@ -13,6 +13,7 @@ const told = (name) => existsSync(name) && readFileSync(name, 'utf8')
 appendFileSync('calls', 'begun\\n')
 say(told('unusable') ? { event: 'unusable', ...JSON.parse(told('unusable')) } : { event: 'ready', builtFor: '4.17', orphans: Number(told('orphans') || 0) })
 if (told('unusable')) process.exit(1)
+let held
 const uuid = 'c04d17b1-0001-8000-8000-000000000001'
 createInterface({ input: process.stdin }).on('line', (line) => {
   const { id, ...request } = JSON.parse(line)
@@ -20,7 +21,13 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   appendFileSync('calls', kind + ' ' + JSON.stringify(request[kind]) + '\\n')
   const behaviour = told('on-' + kind)
   if (behaviour === 'die') process.exit(3)
+  if (held) held()
+  held = undefined
   if (behaviour === 'babble') return void process.stdout.write('no JSON\\n')
+  if (behaviour === 'hold') {
+    say({ event: 'created', id, domid: 7, uuid })
+    return void (held = () => say({ id, ok: { domid: 7, uuid } }))
+  }
   if (behaviour) return say({ id, error: JSON.parse(behaviour) })
   if (kind === 'build') say({ event: 'created', id, domid: 7, uuid })
   say({ id, ok: kind === 'build' ? { domid: 7, uuid } : kind === 'list' ? { domains: JSON.parse(told('domains') || '[]') } : { gone: false } })
@@ -46,7 +53,7 @@ export class ScriptedBuilder {
     return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
   }
 
-  /** @param behaviour `die`, `babble`, or the error that it answers; undefined for as always */
+  /** @param behaviour `die`, `babble`, `hold` (a build is answered when the next request comes), or the error that it answers; undefined for as always */
   on(kind: string, behaviour: string | object | undefined): void {
     const file = join(this.folder, `on-${kind}`)
     if (behaviour === undefined) rmSync(file, { force: true })

@@ -104,6 +104,13 @@ describe('the launcher xen', () => {
     })
   })
 
+  it('asks that it may run while it is still being built, once its name is kept', async () => {
+    script.on('build', 'hold')
+    await launcher.launch(context())
+    expect(asked('unpause')).to.deep.equal([`unpause ${IDENTITY}`])
+    expect(steps).to.deep.equal(['created 7', 'built', 'unpaused'])
+  })
+
   it('lets nothing run whose name is not kept', async () => {
     let keep!: () => void
     const kept = new Promise<void>((resolve) => {

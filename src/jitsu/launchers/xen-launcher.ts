@@ -25,6 +25,15 @@ export interface XenLauncherParts {
   onClose(): Promise<void>
 }
 
+interface BuildPlan {
+  log(line: string): void
+  /** Not wanted any more: nothing is to be left. */
+  readonly signal: AbortSignal
+  readonly onBuilt?: () => void
+  /** Done while the domain is built; then it runs. */
+  readonly beforeRun?: (identity: DomainIdentity) => Promise<void>
+}
+
 export class XenLauncher implements Launcher {
   readonly kind = 'xen'
   readonly stopModes: readonly StopMode[] = ['destroy', 'shutdown']
@@ -54,24 +63,21 @@ export class XenLauncher implements Launcher {
     signal.throwIfAborted()
     const domain = await this.#build(service, {
       log,
-      onCreated: ({ domid }) => context.created({ domid, pid: undefined }),
+      signal,
+      onBuilt: () => step('built'),
+      beforeRun: async ({ domid }) => {
+        await context.created({ domid, pid: undefined })
+        signal.throwIfAborted()
+      },
     })
-    try {
-      step('built')
-      signal.throwIfAborted()
-      return await this.#run(domain, context)
-    } catch (error) {
-      await domain.destroy().catch(() => undefined)
-      throw error
-    }
+    step('unpaused')
+    return domain
   }
 
   async prepare({ service, signal, log }: PrepareContext): Promise<Prepared> {
     signal.throwIfAborted()
     const name = `${service}.warm-${randomBytes(4).toString('hex')}`
-    const domain = await this.#build(name, { log })
-    if (signal.aborted) await domain.destroy()
-    signal.throwIfAborted()
+    const domain = await this.#build(name, { log, signal })
     return new XenPrepared(domain, {
       memoryBytes: this.preparedBytes,
       launch: async (context) => {
@@ -82,7 +88,9 @@ export class XenLauncher implements Launcher {
           context.created({ domid: domain.domid, pid: undefined }),
         ])
         context.signal.throwIfAborted()
-        return this.#run(domain, context)
+        await builder.unpause(domain.token)
+        context.step('unpaused')
+        return domain
       },
     })
   }
@@ -108,17 +116,8 @@ export class XenLauncher implements Launcher {
     await this.#parts.onClose()
   }
 
-  async #run(domain: XenDomain, { step }: LaunchContext): Promise<Launched> {
-    await this.#parts.builder.unpause(domain.token)
-    step('unpaused')
-    return domain
-  }
-
-  /** Paused, with its devices, once `onCreated` is done too; what fails leaves nothing. */
-  async #build(
-    name: string,
-    { log, onCreated }: { log(line: string): void; onCreated?: (identity: DomainIdentity) => Promise<void> },
-  ): Promise<XenDomain> {
+  /** With its devices; paused, unless something is to be done before it runs. What fails leaves nothing. */
+  async #build(name: string, { log, signal, onBuilt, beforeRun }: BuildPlan): Promise<XenDomain> {
     const { builder } = this.#parts
     const beside: Promise<unknown>[] = []
     let devices: XenDevices | undefined
@@ -126,10 +125,14 @@ export class XenLauncher implements Launcher {
     try {
       built = await builder.build(this.#request(name), (identity) => {
         devices = this.#devices(identity, log)
-        beside.push(quietly(devices.attach()))
-        if (onCreated !== undefined) beside.push(quietly(onCreated(identity)))
+        const attached = devices.attach()
+        beside.push(
+          quietly(beforeRun === undefined ? attached : this.#letRun(identity, [attached, beforeRun(identity)])),
+        )
       })
+      onBuilt?.()
       await allOf(beside)
+      signal.throwIfAborted()
       return this.#keep(built, devices ?? this.#devices(built, log))
     } catch (error) {
       await Promise.allSettled(beside)
@@ -137,6 +140,12 @@ export class XenLauncher implements Launcher {
       if (built !== undefined) await builder.destroy(built).catch(() => undefined)
       throw error
     }
+  }
+
+  /** As soon as all is done that must be before: the builder may still be at the build, and does one after the other. */
+  async #letRun(identity: DomainIdentity, before: readonly Promise<unknown>[]): Promise<void> {
+    await allOf(before)
+    await this.#parts.builder.unpause(identity)
   }
 
   #request(name: string): BuildRequest {
