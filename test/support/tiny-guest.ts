@@ -55,10 +55,14 @@ function code64(command: number, argument: number): Buffer {
   return Buffer.from([...body, 0xeb, 256 - body.length - 2])
 }
 
-/** mov $sched_op,%eax; mov $command,%ebx; mov $argument,%ecx; vmmcall (AMD's, which QEMU has); and again. */
+/**
+ * cmpl $0,48(%ebx): without a memory map (xen/include/public/arch-x86/hvm/start_info.h) an undefined instruction, and so a crash. Then
+ * mov $sched_op,%eax; mov $command,%ebx; mov $argument,%ecx; vmmcall (AMD's, which QEMU has); and again.
+ */
 function code32(command: number, argument: number): Buffer {
+  const check = [0x83, 0x7b, 48, 0, 0x75, 2, 0x0f, 0x0b]
   const body = [0xb8, ...int32(SCHED_OP), 0xbb, ...int32(command), 0xb9, ...int32(argument), 0x0f, 0x01, 0xd9]
-  return Buffer.from([...body, 0xeb, 256 - body.length - 2])
+  return Buffer.from([...check, ...body, 0xeb, 256 - body.length - 2])
 }
 
 function int32(value: number): Buffer {
