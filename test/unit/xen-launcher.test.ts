@@ -270,7 +270,7 @@ describe('the launcher xen', () => {
     expect(script.calls().findIndex((call) => call.startsWith('rename'))).to.be.lessThan(
       script.calls().findIndex((call) => call.startsWith('unpause')),
     )
-    expect(steps).to.deep.equal(['built', 'created 7', 'unpaused'])
+    expect(steps).to.deep.equal(['created 7', 'unpaused'])
     await prepared.discard()
     expect(asked('destroy')).to.deep.equal([])
     expect(await rejectionOf(prepared.launch(context()))).to.be.instanceOf(TypeError)

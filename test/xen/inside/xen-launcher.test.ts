@@ -157,7 +157,7 @@ describe('the launcher xen', () => {
     expect((await here.run('xl list')).output).to.match(/www\.warm-[0-9a-f]{8} +[0-9]+ +4 +1 +--p---/)
     const steps: string[] = []
     const launched = await keep(prepared.launch(world.context('www', { step: (step) => void steps.push(step) })))
-    expect([launched.domid, steps]).to.deep.equal([prepared.domid, ['built', 'unpaused']])
+    expect([launched.domid, steps]).to.deep.equal([prepared.domid, ['unpaused']])
     expect((await here.run('xl list www')).output).to.match(/www +[0-9]+ +4 +1 +-b----/)
     await prepared.discard()
     expect((await here.run('xl domid www')).status).to.equal(0)
