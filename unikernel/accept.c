@@ -107,8 +107,11 @@ static void run(void *argument)
 
 void offer_accept(const struct offer *offer, const struct connect_request *request)
 {
-    const uint32_t ring_bytes = request->ring_bytes != 0 ? request->ring_bytes : service_ring_bytes();
-    struct connection *connection = connection_offer(request_client(offer->request), ring_bytes, BY_ITSELF);
+    const domid_t client = request_client(offer->request);
+    const uint32_t usual = service_ring_bytes(), wanted = request->ring_bytes;
+    /* Domain 0 may ask for more than the usual; what another guest took, others would lack. */
+    const bool granted = wanted != 0 && (client == 0 || wanted < usual);
+    struct connection *connection = connection_offer(client, granted ? wanted : usual, BY_ITSELF);
     if (connection == NULL) {
         offer_refuse(offer, "ECONNREFUSED");
         return;

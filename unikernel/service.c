@@ -56,11 +56,12 @@ static void stop(uint32_t reason)
 }
 
 /* The watch fires once at first; a key that is empty, or unknown, asks for nothing. */
-static void obey_control(void)
+static void obey_control(void *unused)
 {
     char order[16];
+    store_watch(CONTROL_KEY, on_control);
     for (;;) {
-        fiber_wait(control_has_fired, NULL, 0);
+        fiber_wait(control_has_fired, unused, 0);
         control_fired = false;
         if (store_read(CONTROL_KEY, order, sizeof order) < 0)
             continue;
@@ -71,18 +72,17 @@ static void obey_control(void)
     }
 }
 
-/* The keys of a port first: its client may be waiting for nothing else. */
+/* The keys of a port first: its client may be waiting for nothing else. The wait for a name ends with an order to stop, too. */
 void service_start(void *unused)
 {
-    (void)unused;
     const char *port = setting("port"), *name = setting("name"), *ready = setting("ready");
     if (port != NULL)
         direct_start(port);
+    if (!fiber_start(obey_control, unused))
+        guest_crash("memory");
     if (name != NULL)
         listen_start(name);
     store_post_write(ready != NULL ? ready : READY_KEY, "1");
     ready_ns = arch_time_ns();
-    store_watch(CONTROL_KEY, on_control);
     console_line("serves");
-    obey_control();
 }

@@ -34,6 +34,7 @@ export class UnikernelGuest {
       `type = "${type}"`,
       `kernel = "/conduit/unikernel/build/conduit-${app}.elf"`,
       'memory = 4',
+      'vcpus = 1',
       `cmdline = "${settings}"`,
       ...['poweroff', 'reboot', 'crash'].map((event) => `on_${event} = "preserve"`),
     ]
@@ -65,7 +66,8 @@ export class UnikernelGuest {
   async ended(): Promise<number> {
     for await (const _ of this.#store.watches('@releaseDomain')) {
       const { output } = await here.run(`xl list -v ${this.domid}`)
-      const reason = /--[-p]s[-c][-d]\s+\S+\s+\S+\s+(\d+)/.exec(output)?.[1]
+      // Behind the uuid; a dash while it runs.
+      const reason = /[0-9a-f-]{36}\s+(\d+)/.exec(output)?.[1]
       if (reason !== undefined) return Number(reason)
     }
     throw new Error('the store ended first')
