@@ -1,4 +1,4 @@
-/* A name's server side: held by the registrar's leave, asked for under its `listen`, served by app() (protocol.md: docs/architecture.md). */
+/* A name's server side: held by the registrar's leave, asked for under its `listen`, served by app(). */
 #ifndef LISTEN_H
 #define LISTEN_H
 
