@@ -5,8 +5,8 @@ import { formatEndpointUri } from '../../protocol/endpoint-uri.js'
 import type { Clock } from '../conduit/clock.js'
 import { CONNECT_TIMEOUT_MS, checkConnectOptions } from '../conduit/connect-options.js'
 import { startDeadline } from '../conduit/deadline.js'
-import { ConduitError } from '../errors.js'
-import { foundEndpoint } from '../resolver/found.js'
+import { ConduitError, isConduitError } from '../errors.js'
+import { type Found, foundEndpoint } from '../resolver/found.js'
 import type { Resolver } from '../resolver/resolver.js'
 import type { EndpointConnectOptions, EndpointSocket } from './endpoint-options.js'
 import { type DialConduit, openEndpoint } from './open-endpoint.js'
@@ -46,17 +46,30 @@ export async function connectTarget(
   })
   const { signal } = limit
   try {
-    const found =
-      typeof target === 'string'
-        ? await (options.resolver ?? resolver()).resolve(target, { signal })
-        : foundEndpoint(target)
     const onStep = (what: string) => {
       step = what
     }
-    return await openEndpoint(peel(found.endpoint), found.addresses, { text, options, signal, dial, onStep })
+    const open = ({ endpoint, addresses }: Found): Promise<EndpointSocket> =>
+      openEndpoint(peel(endpoint), addresses, { text, options, signal, dial, onStep })
+    if (typeof target !== 'string') return await open(foundEndpoint(target))
+    const resolving = options.resolver ?? resolver()
+    const found = await resolving.resolve(target, { signal })
+    return await open(found).catch(async (error: unknown) => {
+      const other = isNobody(found, error) ? await resolving.besideConduits(target, signal) : undefined
+      if (other === undefined) throw error
+      return open(other)
+    })
   } finally {
     limit.clear()
   }
+}
+
+/**
+ * Whether a conduit was looked for and there is none. A directory knows a service's name and host, not whether it listens there as well:
+ * one that takes TCP alone is reached as from any other host.
+ */
+function isNobody({ addresses }: Found, error: unknown): boolean {
+  return addresses.length === 0 && isConduitError(error) && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')
 }
 
 /** Messages are a conduit's own: nothing else can carry them, and TLS is a stream. @throws TypeError */

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Endpoint, parseEndpointJson } from '../../protocol/endpoint.js'
 import { formatEndpointUri } from '../../protocol/endpoint-uri.js'
 import { untilAborted } from '../conduit/deadline.js'
-import type { ConduitError } from '../errors.js'
+import { type ConduitError, isConduitError } from '../errors.js'
 import { queryDns } from './dns-client.js'
 import {
   addressBelow,
@@ -95,6 +95,24 @@ export class Resolver {
     const found = withTls(target, fixed(rule, suffix, text, target))
     checkFound(text, found, target.tcpOnly)
     return found.endpoint
+  }
+
+  /**
+   * Where DNS leads everybody who is on another host: the way that is left when nobody is behind the conduit that it told of. Undefined
+   * where no DNS was asked, or it has no address.
+   * @throws the signal's reason
+   * @internal
+   */
+  async besideConduits(text: string, signal: AbortSignal): Promise<Found | undefined> {
+    const target = parseTarget(text)
+    if ('endpoint' in target || isIP(target.host) !== 0) return undefined
+    const port = numericPort(target)
+    if (port === undefined || this.#ruleFor(target.host).value.kind !== 'dns') return undefined
+    const addresses = await this.#askForAddresses({ host: target.host, family: 0, signal }).catch((error: unknown) => {
+      if (signal.aborted || !isConduitError(error)) throw error
+      return []
+    })
+    return addresses.length === 0 ? undefined : withTls(target, foundAddresses(addresses, port))
   }
 
   /** Whether the addresses of this host are the system's resolver's business. @internal */

@@ -48,6 +48,9 @@ function suite(): void {
   let restore: () => void
   const resolverFor = (entries: Readonly<Record<string, ZoneEntry>>, rules = {}): Resolver =>
     new Resolver({ servers: ['192.0.2.1'], queryDns: new DnsZone(entries).query, rules })
+  /** One that knows which host this is, and heeds what DNS says of its conduits. */
+  const onThisHost = (entries: Readonly<Record<string, ZoneEntry>>): Resolver =>
+    createResolver({ servers: ['192.0.2.1'], queryDns: new DnsZone(entries).query } as object)
   /** Every DNS name is this machine. */
   const here = resolverFor({}, { '': '127.0.0.1' })
 
@@ -103,14 +106,31 @@ function suite(): void {
     expect(await echoed(socket)).to.equal('hello')
   })
 
+  it('http://HOST:PORT/ is TCP where DNS tells of a conduit of this host, and nobody is behind it', async () => {
+    const port = await servers.tcp()
+    await servers.conduit('taken:other')
+    const hostId = await readHostId(runningStore({})!, new AbortController().signal)
+    for (const conduit of ['nobody', 'taken']) {
+      const params = formatDiscoveryParams({ name: conduit, port: undefined, hostId: hostId! })
+      const name = `_conduit.${HOST}`
+      const told = { [`SVCB ${name}`]: [svcb(name, params)] }
+      const resolver = onThisHost({ ...told, [`A ${HOST}`]: [a(HOST, '127.0.0.1')] })
+      expect((await resolver.resolve(`http://${HOST}:${port}/`)).endpoint).to.include({ kind: 'vchan-name' })
+      const socket = await connect(`http://${HOST}:${port}/`, { resolver })
+      expect(socket, conduit).to.be.instanceOf(net.Socket)
+      expect(await echoed(socket)).to.equal('hello')
+      const code = conduit === 'nobody' ? 'ENOENT' : 'ECONNREFUSED'
+      await expectCode(connect(`http://${HOST}:${port}/`, { resolver: onThisHost(told) }), code)
+    }
+  })
+
   it('http://HOST/ is whatever DNS says: a conduit of this host', async () => {
     await servers.conduit('www:http')
     const hostId = await readHostId(runningStore({})!, new AbortController().signal)
     expect(hostId).to.match(/^[0-9a-f]{32}$/)
     const params = formatDiscoveryParams({ name: 'www', port: undefined, hostId: hostId! })
     const name = `_conduit.${HOST}`
-    const { query } = new DnsZone({ [`A ${HOST}`]: [a(HOST, '192.0.2.7')], [`SVCB ${name}`]: [svcb(name, params)] })
-    const resolver = createResolver({ servers: ['192.0.2.1'], queryDns: query } as object)
+    const resolver = onThisHost({ [`A ${HOST}`]: [a(HOST, '192.0.2.7')], [`SVCB ${name}`]: [svcb(name, params)] })
     const socket = await connect(`http://${HOST}/`, { resolver })
     expect(socket).to.be.instanceOf(ConduitSocket)
     expect(await echoed(socket)).to.equal('hello')
