@@ -5,17 +5,21 @@ import type { XenstoreTransport } from '../../src/xenstore/transport.js'
 
 type Methods<Name extends string> = Record<Name, (...args: never[]) => unknown>
 
+/** Says false once the program is dead: what it does then does nothing, and never returns. */
+type Step = () => unknown
+
+const never = () => new Promise<never>(() => undefined)
+
 /** Have `step` called around everything that `substrate` does from now on, and what it gives out. */
-export function stepThrough(substrate: Substrate, step: () => void): void {
+export function stepThrough(substrate: Substrate, step: Step): void {
   const around = <T extends object>(method: string, watched: (result: T) => void): void => {
     const methods = substrate as unknown as Record<string, (...args: unknown[]) => Promise<T>>
     const original = methods[method]!.bind(substrate)
     methods[method] = async (...args) => {
-      step()
+      if (step() === false) return never()
       const result = await original(...args)
       watched(result)
-      step()
-      return result
+      return step() === false ? never() : result
     }
   }
   const pages = (given: Pages) => stepAround(given, 'close', step)
@@ -30,19 +34,16 @@ export function stepThrough(substrate: Substrate, step: () => void): void {
   around<XenstoreTransport>('xenstore', (transport) => stepAround(transport, 'send', step))
 }
 
-function stepAround<Name extends string>(target: unknown, method: Name, step: () => void): void {
+function stepAround<Name extends string>(target: unknown, method: Name, step: Step): void {
   const methods = target as Methods<Name>
   const original = methods[method].bind(target) as (...args: never[]) => unknown
   methods[method] = (...args: never[]): unknown => {
-    step()
+    if (step() === false) return never()
     const result = original(...args)
     if (!(result instanceof Promise)) {
       step()
       return result
     }
-    return result.then((value) => {
-      step()
-      return value
-    })
+    return result.then((value) => (step() === false ? never() : value))
   }
 }
