@@ -15,41 +15,12 @@ import type { ConduitWorld } from '../support/conduit-world.js'
 import { eventually, turns } from '../support/eventually.js'
 import { expectCode, rejectionOf } from '../support/expect-rejection.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { WatchedSubstrate } from '../support/watched-substrate.js'
 
 /** A world in which a domain can be destroyed while it waits. */
 export interface ProvisionedWorld extends ConduitWorld {
   /** As `xl destroy`, or kill -9 where a domain is a process. */
   destroy(substrate: Substrate): Promise<void>
-}
-
-/** A substrate that tells of what is asked of it, and fails where it is told to. */
-class WatchedSubstrate {
-  binds = 0
-  maps = 0
-  failMap: (() => Promise<never>) | undefined
-  /** What to open an environment with. */
-  readonly face: Substrate
-
-  constructor(substrate: Substrate) {
-    const own = {
-      bind: async (...args: Parameters<Substrate['bind']>) => {
-        const bound = await substrate.bind(...args)
-        this.binds++
-        return bound
-      },
-      map: async (...args: Parameters<Substrate['map']>) => {
-        this.maps++
-        return this.failMap === undefined ? substrate.map(...args) : this.failMap()
-      },
-    }
-    this.face = new Proxy(substrate, {
-      get: (target, key) => {
-        if (key in own) return own[key as keyof typeof own]
-        const value: unknown = Reflect.get(target, key)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
-  }
 }
 
 /** What a toolstack does for a server, and then the server itself. */
