@@ -1,8 +1,11 @@
 // Work that nobody waits for, such as removing a key after a connection stands: its failure fails nothing, and closing
 // waits for it so that nothing is left in the store.
+import type { Clock } from './clock.js'
 
 export class Background {
   readonly #running = new Set<Promise<void>>()
+  /** Begin what waits for its time. */
+  readonly #hurries = new Set<() => void>()
 
   /** Let `work` go on; its failure is dropped. */
   run(work: Promise<unknown>): void {
@@ -18,8 +21,24 @@ export class Background {
     this.run(new Promise<void>((resolve) => setImmediate(resolve)).then(begin))
   }
 
+  /** The same for what is to leave others the processor for a while; at once when somebody waits for all of it. */
+  afterPause(clock: Clock, pauseMs: number, begin: () => Promise<unknown>): void {
+    const over = new Promise<void>((resolve) => {
+      const end = (): void => {
+        timer.cancel()
+        this.#hurries.delete(end)
+        resolve()
+      }
+      const timer = clock.after(pauseMs, end)
+      timer.unref()
+      this.#hurries.add(end)
+    })
+    this.run(over.then(begin))
+  }
+
   /** Until nothing is under way. */
   async settled(): Promise<void> {
+    for (const hurry of [...this.#hurries]) hurry()
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 

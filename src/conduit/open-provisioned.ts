@@ -9,6 +9,9 @@ import type { ChannelTarget } from './open-channel.js'
 import { vanished } from './refusal.js'
 import { readKeys, removeTaken } from './vchan-keys.js'
 
+/** The first exchange has the store, and the processor that it runs on, to itself. */
+const QUIET_MS = 100
+
 export interface ProvisionedTarget extends ChannelTarget {
   /** Of the keys. */
   readonly path: string
@@ -24,29 +27,35 @@ export async function openProvisioned(
   signal: AbortSignal,
 ): Promise<VchanChannel> {
   const { server, keys, endpoint, spinMicros, path } = target
+  let over = false
   const limit = startDeadline(context.clock, { signal, timeoutMs: 0, onTimeout: neverHappens })
-  const stopWatching = watchForLoss(context, target, (error) => limit.abort(error))
+  const stopWatching = watchForLoss(context, target, { isOver: () => over, onLost: (error) => limit.abort(error) })
+  const { background, clock, store } = context
   const address = { peer: server, ringRef: keys.ringRef, port: keys.port }
   const opening = VchanChannel.connectProvisioned(context.substrate, address, { spinMicros, signal: limit.signal })
   try {
     const channel = await untilAborted(opening, limit.signal)
-    // For nobody else any more. A guest may not, and has a toolstack for it.
-    context.background.run(removeTaken(context.store, path, keys))
+    background.afterPause(clock, QUIET_MS, () => {
+      stopWatching()
+      // For nobody else any more. A guest may not, and has a toolstack for it.
+      return removeTaken(store, path, keys)
+    })
     return channel
   } catch (error) {
-    if (limit.signal.aborted) context.background.run(opening.then((channel) => channel.close()))
+    stopWatching()
+    if (limit.signal.aborted) background.run(opening.then((channel) => channel.close()))
     throw vanished(error, endpoint, server)
   } finally {
-    stopWatching()
+    over = true
     limit.clear()
   }
 }
 
-/** Domain 0 hears of the domain's end; others see its keys go with it. Runs `onLost` until the function returned is called. */
+/** Domain 0 hears of the domain's end; others see its keys go with it. Until the function returned is called. */
 function watchForLoss(
   { store, domains, background }: ConduitContext,
   { server, path, endpoint }: ProvisionedTarget,
-  onLost: (error: ConduitError) => void,
+  { isOver, onLost }: { readonly isOver: () => boolean; readonly onLost: (error: ConduitError) => void },
 ): () => void {
   const lost = (): void =>
     onLost(
@@ -57,7 +66,8 @@ function watchForLoss(
       }),
     )
   const look = async (): Promise<void> => {
-    if ((await readKeys(store, path, server)) === undefined) lost()
+    // A server takes its keys away once it has its client.
+    if (!isOver() && (await readKeys(store, path, server)) === undefined) lost()
   }
   const forget = domains.onGone(server, lost)
   // The key itself: the directory above it may not be this domain's to read, and then its removal is not either.

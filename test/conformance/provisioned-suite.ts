@@ -189,10 +189,12 @@ export function describeProvisioned(title: string, startWorld: () => Promise<Pro
       const [connecting] = await waits()
       // Whatever is asked from now on is never answered.
       const held = holdRequests(client.store)
+      const { waiting } = held
       await server.serve()
       const socket = await connecting!
       socket.write('hello')
       expect(String((await once(socket, 'data'))[0])).to.equal('hello')
+      expect(waiting).to.have.length(0)
       held.release()
       socket.destroy()
     })
@@ -203,6 +205,10 @@ export function describeProvisioned(title: string, startWorld: () => Promise<Pro
       expect(refused.hint).to.match(/prepared for one client/)
       await server.serve()
       const socket = await connecting!
+      await turns()
+      expect(await world.dom0.exists(`${server.path}/ring-ref`)).to.equal(true)
+      // The first exchange is left alone.
+      clock.advance(100)
       await eventually(async () => !(await world.dom0.exists(`${server.path}/ring-ref`)))
       await expectCode(connect(), 'ENOENT')
       socket.destroy()
@@ -210,11 +216,10 @@ export function describeProvisioned(title: string, startWorld: () => Promise<Pro
 
     it('leaves the keys alone that the server has published meanwhile', async () => {
       const [connecting] = await waits()
-      const held = holdRequests(client.store)
       await server.serve()
       const socket = await connecting!
       await server.publish(world.dom0, { 'event-channel': '77' })
-      held.release()
+      clock.advance(100)
       await client.store.readText(`${server.path}/ring-ref`)
       await turns()
       expect(await world.dom0.readText(`${server.path}/event-channel`)).to.equal('77')
@@ -341,10 +346,19 @@ function pageOf(channel: VchanChannel): DataView {
 }
 
 /** Nothing that is asked goes out until it is released. */
-function holdRequests(store: XenstoreClient): { release(): void } {
+function holdRequests(store: XenstoreClient): { readonly waiting: unknown[]; release(): void } {
   const waiting: (() => void)[] = []
   let held = true
-  const names = ['read', 'write', 'remove', 'directory', 'getPermissions', 'transaction', 'isDomainIntroduced'] as const
+  const names = [
+    'read',
+    'write',
+    'remove',
+    'directory',
+    'getPermissions',
+    'transaction',
+    'watch',
+    'isDomainIntroduced',
+  ] as const
   for (const name of names) {
     const original = store[name].bind(store) as (...args: unknown[]) => Promise<unknown>
     Object.assign(store, {
@@ -355,6 +369,7 @@ function holdRequests(store: XenstoreClient): { release(): void } {
     })
   }
   return {
+    waiting,
     release: () => {
       held = false
       for (const go of waiting) go()

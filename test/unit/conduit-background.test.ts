@@ -1,6 +1,8 @@
 // Work that nobody waits for.
 import { expect } from 'chai'
 import { Background } from '../../src/conduit/background.js'
+import { turns } from '../support/eventually.js'
+import { ManualClock } from '../support/manual-clock.js'
 
 describe('background work', () => {
   it('that comes later begins after everything that is ready now, and closing waits for it', async () => {
@@ -12,6 +14,22 @@ describe('background work', () => {
     await background.settled()
     expect(order).to.have.members(['continuation', 'socket', 'bookkeeping'])
     expect(order.at(-1)).to.equal('bookkeeping')
+  })
+
+  it('that waits for a pause begins when that is over, or when somebody waits for all of it', async () => {
+    const background = new Background()
+    const clock = new ManualClock()
+    const begun: string[] = []
+    background.afterPause(clock, 100, async () => void begun.push('first'))
+    clock.advance(99)
+    await turns()
+    expect(begun).to.deep.equal([])
+    clock.advance(1)
+    await turns()
+    expect(begun).to.deep.equal(['first'])
+    background.afterPause(clock, 100, async () => void begun.push('second'))
+    await background.settled()
+    expect([begun, clock.waiting]).to.deep.equal([['first', 'second'], 0])
   })
 
   it('fails nobody and holds nobody up when it fails', async () => {
