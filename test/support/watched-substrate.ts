@@ -4,6 +4,8 @@ import type { Substrate } from '../../src/substrate/substrate.js'
 export class WatchedSubstrate {
   binds = 0
   maps = 0
+  /** Of those, answered. */
+  answered = 0
   failMap: (() => Promise<never>) | undefined
   /** What to open an environment with. */
   readonly face: Substrate
@@ -17,7 +19,8 @@ export class WatchedSubstrate {
       },
       map: async (...args: Parameters<Substrate['map']>) => {
         this.maps++
-        return this.failMap === undefined ? substrate.map(...args) : this.failMap()
+        const mapping = this.failMap === undefined ? substrate.map(...args) : this.failMap()
+        return mapping.finally(() => this.answered++)
       },
     }
     this.face = new Proxy(substrate, {
