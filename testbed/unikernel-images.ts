@@ -8,8 +8,7 @@ const SOURCES = join(PROJECT_ROOT, 'unikernel')
 const IMAGES = join(SOURCES, 'build')
 
 /** Where an application's image is in the machine. */
-export const unikernelImage = (app: string): string =>
-  join(PROJECT_IN_MACHINE, 'unikernel/build', `conduit-${app}.elf`)
+export const unikernelImage = (app: string): string => join(PROJECT_IN_MACHINE, 'unikernel/build', `conduit-${app}.elf`)
 
 /** Paths of `conduit-*.elf`. @throws Error with the compiler's words. */
 export function unikernelImages(): string[] {
