@@ -14,15 +14,17 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { type Architecture, TARGETS } from './architecture.js'
 import { fileEntry, type PackedFile, textEntry } from './archive-entries.js'
 import { compiled } from './compile-c.js'
 import { type CpioEntry, cpioArchive } from './cpio.js'
-import { cacheFolder, type DebianTree } from './debian-packages.js'
-import { extractKernel } from './kernel-image.js'
+import { cacheFolder, type DebianTree, debianTree } from './debian-packages.js'
+import { loadableKernel, loadableXen } from './kernel-image.js'
 import { DEVICE_MODULES, MODULES, moduleFiles } from './kernel-modules.js'
+import { nodeProgram } from './node-program.js'
 import { PROJECT_ROOT } from './project.js'
-import { sharedLibraries } from './shared-libraries.js'
+import { libraryFile, sharedLibraries } from './shared-libraries.js'
+import { toolchain } from './toolchain.js'
 import { writePieces } from './write-pieces.js'
 import { XEN_VERSION } from './xen-packages.js'
 
@@ -36,7 +38,6 @@ export interface BaseImage {
 
 const XEN_PROGRAMS = [
   'libxl-save-helper',
-  'lsevtchn',
   'oxenstored',
   'xen-init-dom0',
   'xenconsole',
@@ -45,17 +46,19 @@ const XEN_PROGRAMS = [
   'xenstored',
   'xl',
 ]
+/** Debian builds it for x86 alone. */
+const X86_PROGRAMS = ['lsevtchn']
 const STORE_PROGRAMS = ['chmod', 'exists', 'list', 'ls', 'read', 'rm', 'watch', 'write'].map(
   (name) => `xenstore-${name}`,
 )
 const FOLDERS = ['conduit', 'dev', 'proc', 'root', 'run', 'sys', 'tmp', 'var/lib', 'var/lock', 'var/log']
 
-const PREFIX = 'xen-image-'
+const prefix = (architecture: Architecture) => `xen-image-${architecture}-`
 
 /** Of the cache where it is there; else built, which takes some seconds. */
 export function baseImage(tree: DebianTree): BaseImage {
   const plan = new BasePlan(tree)
-  const folder = join(cacheFolder(), `${PREFIX}${plan.key()}`)
+  const folder = join(cacheFolder(), `${prefix(tree.architecture)}${plan.key()}`)
   if (!existsSync(folder)) {
     mkdirSync(cacheFolder(), { recursive: true, mode: 0o700 })
     const work = mkdtempSync(join(cacheFolder(), 'work-'))
@@ -63,7 +66,7 @@ export function baseImage(tree: DebianTree): BaseImage {
       plan.build(work)
       // Somebody else may have been faster.
       if (!existsSync(folder)) renameSync(work, folder)
-      removeOlder(folder)
+      removeOlder(folder, tree.architecture)
     } finally {
       rmSync(work, { recursive: true, force: true })
     }
@@ -72,15 +75,16 @@ export function baseImage(tree: DebianTree): BaseImage {
 }
 
 /** They have 200 MB each, and nobody asks for one again. QEMU keeps what it has opened. */
-function removeOlder(current: string): void {
+function removeOlder(current: string, architecture: Architecture): void {
   for (const name of readdirSync(cacheFolder())) {
     const path = join(cacheFolder(), name)
-    if (name.startsWith(PREFIX) && path !== current) rmSync(path, { recursive: true, force: true })
+    if (name.startsWith(prefix(architecture)) && path !== current) rmSync(path, { recursive: true, force: true })
   }
 }
 
 class BasePlan {
   readonly #tree: DebianTree
+  readonly #node: string
   readonly #kernel: string
   readonly #hypervisor: string
   readonly #files: readonly PackedFile[]
@@ -89,14 +93,17 @@ class BasePlan {
 
   constructor(tree: DebianTree) {
     this.#tree = tree
+    const node = nodeProgram(tree.architecture)
+    if ('problem' in node) throw new Error(node.problem)
+    this.#node = node.path
     const boot = join(tree.root, 'boot')
-    this.#hypervisor = join(boot, `xen-${XEN_VERSION}-amd64.gz`)
+    this.#hypervisor = join(boot, readdirSync(boot).find((name) => name.startsWith(`xen-${XEN_VERSION}-`))!)
     this.#kernel = join(boot, readdirSync(boot).find((name) => name.startsWith('vmlinuz-'))!)
     const version = basename(this.#kernel).replace('vmlinuz-', '')
     const folder = `lib/modules/${version}`
     const packed = (names: readonly string[]): PackedFile[] =>
       moduleFiles(join(tree.root, folder), names).map((source) => ({ path: join(folder, basename(source)), source }))
-    this.#modules = packed(MODULES)
+    this.#modules = packed([...MODULES, TARGETS[tree.architecture].virtioModule])
     const loaded = new Set(this.#modules.map(({ path }) => path))
     this.#deviceModules = packed(DEVICE_MODULES).filter(({ path }) => !loaded.has(path))
     this.#files = [...this.#programs(), ...this.#modules, ...this.#deviceModules]
@@ -116,37 +123,42 @@ class BasePlan {
   }
 
   build(folder: string): void {
-    writeFileSync(join(folder, 'xen'), gunzipSync(readFileSync(this.#hypervisor)))
-    writeFileSync(join(folder, 'kernel'), extractKernel(this.#kernel, this.#tree))
+    writeFileSync(join(folder, 'xen'), loadableXen(this.#hypervisor))
+    writeFileSync(join(folder, 'kernel'), loadableKernel(this.#kernel, this.#tree))
     // Without its symbols node is 13 MB smaller, in every guest.
     const node = join(folder, 'node')
-    const stripped = spawnSync('strip', ['-o', node, process.execPath], { encoding: 'utf8' })
+    const tools = toolchain(this.#tree.architecture)
+    if (typeof tools === 'string') throw new Error(tools)
+    const stripped = spawnSync(tools.strip, ['-o', node, this.#node], { env: tools.environment, encoding: 'utf8' })
     if (stripped.status !== 0) throw new Error(`strip: ${stripped.error?.message ?? stripped.stderr.trim()}`)
     writePieces(join(folder, 'root.cpio'), cpioArchive(this.#entries(node)))
     rmSync(node)
   }
 
   #programs(): PackedFile[] {
-    const { root } = this.#tree
+    const { root, architecture } = this.#tree
     const inside = join(PROJECT_ROOT, 'testbed/inside')
     const xen = `usr/lib/xen-${XEN_VERSION}/bin`
+    const xenPrograms = architecture === 'x86_64' ? [...XEN_PROGRAMS, ...X86_PROGRAMS] : XEN_PROGRAMS
     const programs = [
-      ...XEN_PROGRAMS.map((name) => ({ path: join(xen, name), source: join(root, xen, name) })),
+      ...xenPrograms.map((name) => ({ path: join(xen, name), source: join(root, xen, name) })),
       ...STORE_PROGRAMS.map((name) => ({ path: join('usr/bin', name), source: join(root, 'usr/bin', name) })),
-      { path: 'usr/bin/node', source: process.execPath },
+      { path: 'usr/bin/node', source: this.#node },
     ]
     // For programs that come later: the peers.
     const library = join(this.#tree.libraries, 'libxenvchan.so')
     const libraries = sharedLibraries([...programs.map(({ source }) => source), library], this.#tree)
-    const agent = { path: 'usr/bin/agent', source: compiled({ name: 'agent', folder: inside, options: [] }) }
+    const agent = {
+      path: 'usr/bin/agent',
+      source: compiled({ name: 'agent', folder: inside, options: [], architecture }),
+    }
     const scripts = ['dom0-init', 'guest-init'].map((name) => ({
       path: join('sbin', name),
       source: join(inside, name),
     }))
     return [
       ...[...programs, agent, ...scripts].map((file) => ({ ...file, executable: true })),
-      ...libraries.map(libraryFile),
-      libraryFile(this.#sharedObject('libxenvchan')),
+      ...[...libraries, this.#sharedObject('libxenvchan')].map((source) => libraryFile(source, architecture)),
       { path: 'bin/busybox', source: join(root, 'bin/busybox'), executable: true },
       { path: 'lib/testbed/start', source: join(inside, 'start') },
       { path: 'etc/xen/oxenstored.conf', source: join(root, 'etc/xen/oxenstored.conf') },
@@ -162,7 +174,7 @@ class BasePlan {
     for (const path of FOLDERS) yield { path, kind: 'folder' }
     yield { path: 'var/run', kind: 'link', target: '/run' }
     yield* this.#busyboxLinks()
-    for (const file of this.#files) yield fileEntry(file.source === process.execPath ? { ...file, source: node } : file)
+    for (const file of this.#files) yield fileEntry(file.source === this.#node ? { ...file, source: node } : file)
     for (const [list, modules] of [
       ['modules', this.#modules],
       ['device-modules', this.#deviceModules],
@@ -176,17 +188,14 @@ class BasePlan {
   }
 
   *#busyboxLinks(): Generator<CpioEntry> {
-    const listed = spawnSync(join(this.#tree.root, 'bin/busybox'), ['--list-full'], { encoding: 'utf8' })
+    // Asked of this machine's kind: the same version has the same applets everywhere.
+    const tree = this.#tree.architecture === 'x86_64' ? this.#tree : debianTree('busybox', ['busybox-static'])
+    if (typeof tree === 'string') throw new Error(tree)
+    const listed = spawnSync(join(tree.root, 'bin/busybox'), ['--list-full'], { encoding: 'utf8' })
     if (listed.status !== 0) throw new Error(`busybox: ${listed.error?.message ?? listed.stderr.trim()}`)
     const own = new Set(['bin/busybox', ...this.#files.map(({ path }) => path)])
     for (const path of listed.stdout.trim().split('\n')) {
       if (!own.has(path)) yield { path, kind: 'link', target: '/bin/busybox' }
     }
   }
-}
-
-/** Where the loader looks for it, whatever folder it was found in. */
-function libraryFile(source: string): PackedFile {
-  const folder = basename(source).startsWith('ld-linux') ? 'lib64' : 'lib/x86_64-linux-gnu'
-  return { path: join(folder, basename(source)), source, executable: true }
 }

@@ -1,8 +1,9 @@
 // Debian's curl with its libraries, for tests inside the machine: a client that nobody here wrote.
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
+import type { Architecture } from './architecture.js'
 import type { PackedFile } from './archive-entries.js'
 import { debianTree } from './debian-packages.js'
-import { sharedLibraries } from './shared-libraries.js'
+import { libraryFile, sharedLibraries } from './shared-libraries.js'
 
 /** curl, and all that libcurl4 depends on directly or indirectly. */
 const PACKAGES = [
@@ -35,14 +36,17 @@ const PACKAGES = [
   'zlib1g',
 ]
 
+/** What of it this machine itself provides where the architecture is its own. */
+const OTHERS: Record<Architecture, readonly string[]> = { x86_64: [], arm64: ['libc6', 'libdb5.3', 'libgcc-s1'] }
+
 /** What is to be put into the machine. Throws with what to do when the packages cannot be had. */
-export function curlFiles(): PackedFile[] {
-  const tree = debianTree('curl', PACKAGES)
+export function curlFiles(architecture: Architecture): PackedFile[] {
+  const tree = debianTree('curl', [...PACKAGES, ...OTHERS[architecture]], architecture)
   if (typeof tree === 'string') throw new Error(tree)
   const curl = join(tree.root, 'usr/bin/curl')
   const own = sharedLibraries([curl], tree).filter((path) => path.startsWith(tree.root))
   return [
     { path: 'usr/bin/curl', source: curl, executable: true },
-    ...own.map((source) => ({ path: join('lib/x86_64-linux-gnu', basename(source)), source, executable: true })),
+    ...own.map((source) => libraryFile(source, architecture)),
   ]
 }

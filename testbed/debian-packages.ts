@@ -1,11 +1,13 @@
 // Debian packages without installing them: downloaded with apt-get and unpacked with dpkg into a cache folder, once. Needs
-// no root but for an `apt-get update` where the package lists are missing or old.
+// no root but for an `apt-get update` where this machine's package lists are missing or old.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Architecture, TARGETS } from './architecture.js'
+import { foreignApt } from './foreign-apt.js'
 
 /** Unpacked packages, as one tree. */
 export interface DebianTree {
@@ -13,6 +15,7 @@ export interface DebianTree {
   readonly root: string
   /** Where its shared libraries are, for LD_LIBRARY_PATH and `-L`. */
   readonly libraries: string
+  readonly architecture: Architecture
 }
 
 /**
@@ -20,17 +23,21 @@ export interface DebianTree {
  * another folder, and one that is there is whole.
  * @param name for people who look into the cache
  */
-export function debianTree(name: string, packages: readonly string[]): DebianTree | string {
+export function debianTree(
+  name: string,
+  packages: readonly string[],
+  architecture: Architecture = 'x86_64',
+): DebianTree | string {
   const digest = createHash('sha256').update(packages.join('\n')).digest('hex').slice(0, 8)
-  const root = join(cacheFolder(), `${name}-${digest}`)
+  const kind = architecture === 'x86_64' ? '' : `${architecture}-`
+  const root = join(cacheFolder(), `${name}-${kind}${digest}`)
   if (!existsSync(root)) {
-    const failure = fetchInto(root, packages)
+    const failure = fetchInto(root, packages, architecture)
     if (failure !== undefined) return failure
   }
-  const usrLib = join(root, 'usr', 'lib')
-  const triplet = existsSync(usrLib) ? readdirSync(usrLib).find((entry) => entry.includes('-linux-gnu')) : undefined
-  if (triplet === undefined) return `no libraries in ${usrLib}: remove ${root} and try again`
-  return { root, libraries: join(usrLib, triplet) }
+  const usr = join(root, 'usr')
+  if (!existsSync(usr)) return `no ${usr}: remove ${root} and try again`
+  return { root, libraries: join(usr, 'lib', TARGETS[architecture].triplet), architecture }
 }
 
 /** For what is downloaded or built once: in node_modules, which is there and ignored; elsewhere when it cannot be written. */
@@ -49,11 +56,11 @@ export function cacheFolder(): string {
 }
 
 /** Unpacked beside the cache first and then moved there, so that the folder is whole or not there. */
-function fetchInto(folder: string, packages: readonly string[]): string | undefined {
+function fetchInto(folder: string, packages: readonly string[], architecture: Architecture): string | undefined {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
   const work = mkdtempSync(join(dirname(folder), 'work-'))
   try {
-    const failure = download(work, packages)
+    const failure = download(work, packages, architecture)
     if (failure !== undefined) return failure
     const tree = join(work, 'tree')
     for (const file of readdirSync(work).filter((entry) => entry.endsWith('.deb'))) {
@@ -68,12 +75,19 @@ function fetchInto(folder: string, packages: readonly string[]): string | undefi
   }
 }
 
-function download(work: string, packages: readonly string[]): string | undefined {
-  const run = () => spawnSync('apt-get', ['download', ...packages], { cwd: work, encoding: 'utf8' })
+/** Options for apt-get and apt-cache; none for this machine's own architecture. */
+export function aptOptions(architecture: Architecture): readonly string[] {
+  return architecture === 'x86_64' ? [] : foreignApt(TARGETS[architecture].debian, cacheFolder())
+}
+
+function download(work: string, packages: readonly string[], architecture: Architecture): string | undefined {
+  const apt = aptOptions(architecture)
+  const run = () => spawnSync('apt-get', [...apt, 'download', ...packages], { cwd: work, encoding: 'utf8' })
   let downloaded = run()
-  // A new machine has no package lists yet, or old ones whose files are gone. Needs root; without it the second try fails too.
+  // A new machine has no package lists yet, or old ones whose files are gone. This machine's own need root; without it the
+  // second try fails too.
   if (downloaded.status !== 0) {
-    spawnSync('apt-get', ['update'], { stdio: 'ignore' })
+    spawnSync('apt-get', [...apt, 'update'], { stdio: 'ignore' })
     downloaded = run()
   }
   if (downloaded.status === 0) return undefined

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { XenstoreClient } from '../src/xenstore/client.js'
 import { unixSocketTransport } from '../src/xenstore/unix-socket-transport.js'
 import { AgentConnection } from './agent-connection.js'
+import { OWN_ARCHITECTURE } from './architecture.js'
 import { Deferred } from './deferred.js'
 import { GUEST_KERNEL, GUEST_ROOT } from './qemu.js'
 import type { CommandResult, RemoteProcess } from './remote-process.js'
@@ -16,7 +17,10 @@ const execute = promisify(execFile)
 /** The store's socket in dom0. */
 export const STORE_SOCKET = '/run/xenstored/socket'
 
-/** Paravirtualised, or with hardware support for memory and without a device model: the two that need no QEMU in dom0. */
+/**
+ * Paravirtualised, or with hardware support for memory and without a device model: the two that need no QEMU in dom0.
+ * On arm64 there is one kind, whose name is `pvh` (xl.cfg(5)), whatever a test asks for.
+ */
 export type GuestType = 'pv' | 'pvh'
 
 export interface GuestOptions {
@@ -144,7 +148,7 @@ function openTerminal(path: string): number {
 
 function configuration(name: string, { type, memory = 448, config = '' }: GuestOptions): string {
   return `name = "${name}"
-type = "${type}"
+type = "${OWN_ARCHITECTURE === 'arm64' ? 'pvh' : type}"
 kernel = "${GUEST_KERNEL}"
 ramdisk = "${GUEST_ROOT}"
 extra = "console=hvc0 loglevel=2 panic=1 rdinit=/sbin/guest-init"

@@ -1,8 +1,9 @@
-// The kernel that Debian ships compressed, as the ELF file in it: unpacking it here, not in the emulated machine, makes
-// every boot five seconds shorter.
+// Xen and the kernel as QEMU loads them. The kernel that Debian ships compressed for x86-64 as the ELF file in it: unpacking it
+// here, not in the emulated machine, makes every boot five seconds shorter. For arm64 both are ready as they are.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import type { DebianTree } from './debian-packages.js'
 import { libraryPath } from './shared-libraries.js'
 
@@ -24,8 +25,18 @@ export function kernelPayload(image: Buffer): Buffer {
   return payload
 }
 
-/** The ELF file in `boot/vmlinuz-*`. */
-export function extractKernel(vmlinuz: string, tree: DebianTree): Buffer {
+/** What `boot/vmlinuz-*` holds: an ELF file, or the Image of an arm64 kernel (Documentation/arch/arm64/booting.rst). */
+export function loadableKernel(vmlinuz: string, tree: DebianTree): Buffer {
+  return tree.architecture === 'arm64' ? readFileSync(vmlinuz) : extractKernel(vmlinuz, tree)
+}
+
+/** Debian compresses it on x86-64. */
+export function loadableXen(path: string): Buffer {
+  return path.endsWith('.gz') ? gunzipSync(readFileSync(path)) : readFileSync(path)
+}
+
+/** The ELF file in a bzImage. */
+function extractKernel(vmlinuz: string, tree: DebianTree): Buffer {
   // --single-stream: the build has put the unpacked size behind the stream.
   const unpacked = spawnSync(join(tree.root, 'usr/bin/xz'), ['--decompress', '--stdout', '--single-stream'], {
     input: kernelPayload(readFileSync(vmlinuz)),

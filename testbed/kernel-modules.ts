@@ -2,14 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-/** Xen's devices for programs, and the virtio devices by which dom0 reaches QEMU. */
+/** Xen's devices for programs, and the virtio devices of dom0, which the architecture's own module finds. */
 export const MODULES = [
   'xen-evtchn',
   'xen-gntdev',
   'xen-gntalloc',
   'xenfs',
   'xen-privcmd',
-  'virtio_pci',
   'virtio_blk',
   'virtio_console',
 ]

@@ -1,5 +1,6 @@
 // A machine with Xen, from the files in the cache to an agent in dom0 that takes commands.
 import { AgentConnection } from './agent-connection.js'
+import type { Architecture } from './architecture.js'
 import type { PackedFile } from './archive-entries.js'
 import { baseImage } from './base-image.js'
 import { cpioArchive } from './cpio.js'
@@ -15,6 +16,8 @@ import { xenTree } from './xen-packages.js'
 const BOOT_LIMIT_MS = 400_000
 
 export interface MachineOptions {
+  /** x86_64 unless given. */
+  readonly architecture?: Architecture
   readonly xenstored?: XenstoredKind
   /** Put into dom0 and into every guest. */
   readonly files?: readonly PackedFile[]
@@ -37,9 +40,10 @@ export class Machine {
 
   /** Resolves when dom0 takes commands. Rejects with what to do when something is missing, or with the console's end. */
   static async boot(options: MachineOptions = {}): Promise<Machine> {
-    const missing = requireQemu()
+    const { architecture = 'x86_64', xenstored = 'c', shell = false } = options
+    const missing = requireQemu(architecture)
     if (missing !== undefined) throw new Error(missing)
-    const tree = xenTree()
+    const tree = xenTree(architecture)
     if (typeof tree === 'string') throw new Error(tree)
     const image = baseImage(tree)
     options.signal?.throwIfAborted()
@@ -47,8 +51,8 @@ export class Machine {
     try {
       const root = folder.file('root.cpio')
       writePieces(root, cpioArchive(projectArchive(tree, options.files ?? [])), image.root)
-      const { xenstored = 'c', shell = false } = options
-      const machine = new Machine(await QemuProcess.start({ ...image, root, xenstored, shell }, folder))
+      const booted = { ...image, root, architecture, xenstored, shell }
+      const machine = new Machine(await QemuProcess.start(booted, folder))
       await machine.#ready(options.signal)
       return machine
     } finally {

@@ -2,9 +2,11 @@
 // C peers, unikernels, and the files that a user adds.
 import { readFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
+import { OWN_ARCHITECTURE } from './architecture.js'
 import { fileEntry, filesBelow, type PackedFile } from './archive-entries.js'
 import { compiled } from './compile-c.js'
 import type { CpioEntry } from './cpio.js'
+import { crossAddon } from './cross-addon.js'
 import type { DebianTree } from './debian-packages.js'
 import { domainBuilder } from './domain-builder.js'
 import { packageFolders } from './package-folders.js'
@@ -30,7 +32,8 @@ export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]):
   const runnable = (name: string) => !name.endsWith('.d.ts') && !name.endsWith('.tsbuildinfo')
   const files = [
     ...filesBelow(join(PROJECT_ROOT, 'dist'), 'dist', runnable),
-    ...['package.json', 'build/Release/conduit.node'].map(projectFile),
+    projectFile('package.json'),
+    { path: 'build/Release/conduit.node', source: addon(tree) },
     ...packageFolders(PROJECT_ROOT, [
       ...Object.keys({ ...dependencies, ...optionalDependencies }),
       ...TEST_PACKAGES,
@@ -45,8 +48,11 @@ export function* projectArchive(tree: DebianTree, extra: readonly PackedFile[]):
     }
   }
   for (const program of peers(tree)) yield fileEntry(program)
-  const builder = join(FOLDER, 'build/Release/conduit-domain-builder')
-  yield fileEntry({ path: builder, source: domainBuilder(tree), executable: true })
+  // It builds domains for x86 alone; elsewhere xl does.
+  if (tree.architecture === 'x86_64') {
+    const builder = join(FOLDER, 'build/Release/conduit-domain-builder')
+    yield fileEntry({ path: builder, source: domainBuilder(tree), executable: true })
+  }
   for (const source of unikernelImages()) {
     yield fileEntry({ path: join(FOLDER, 'unikernel/build', basename(source)), source, executable: false })
   }
@@ -57,6 +63,11 @@ function projectFile(path: string): PackedFile {
   return { path, source: join(PROJECT_ROOT, path) }
 }
 
+/** As the build made it, or for the other architecture. */
+function addon({ architecture }: DebianTree): string {
+  return architecture === OWN_ARCHITECTURE ? join(PROJECT_ROOT, 'build/Release/conduit.node') : crossAddon(architecture)
+}
+
 /** Types and source maps of packages are of no use in there. */
 function packageFiles(folder: string): PackedFile[] {
   const wanted = (name: string) => !/\.(d\.[cm]?ts|map|md)$/.test(name) && !name.includes('node_modules/')
@@ -65,10 +76,11 @@ function packageFiles(folder: string): PackedFile[] {
 
 /** C programs on libxenvchan: the testbed's own smoke check, and the peer of the SDK's tests. */
 function peers(tree: DebianTree): PackedFile[] {
-  const peer = vchanPeer()
+  const peer = vchanPeer(tree.architecture)
   if (typeof peer === 'string') throw new Error(peer)
   const hello = compiled({
     name: 'vchan-hello',
+    architecture: tree.architecture,
     folder: join(PROJECT_ROOT, 'testbed/inside/peers'),
     options: [
       `-isystem${join(tree.root, 'usr/include')}`,

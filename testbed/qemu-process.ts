@@ -30,7 +30,9 @@ export class QemuProcess {
     // Opened first, since the name will be gone while the machine runs.
     const log = openSync(files.consoleLog, 'w+')
     const terminal = options.shell ? 'inherit' : 'ignore'
-    const child = spawn(QEMU, qemuArguments({ ...options, ...files }), { stdio: [terminal, terminal, 'pipe'] })
+    const child = spawn(QEMU[options.architecture].program, qemuArguments({ ...options, ...files }), {
+      stdio: [terminal, terminal, 'pipe'],
+    })
     try {
       return new QemuProcess(child, await connected(child, server), log)
     } catch (error) {

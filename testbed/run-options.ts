@@ -1,6 +1,7 @@
 // The command line of `npm run xen`: what it may say, and what is wrong with it.
 import { statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { ARCHITECTURES, type Architecture, TARGETS } from './architecture.js'
 import type { PackedFile } from './archive-entries.js'
 import type { GuestType } from './guest.js'
 import type { XenstoredKind } from './qemu.js'
@@ -15,6 +16,7 @@ npm run xen -- --shell                       a console in dom0; exit ends it
   --memory MIB           of the guest; 448 unless given
   --file LOCAL:PATH      put a file into dom0 and the guest, at an absolute path; may be repeated
   --until dom0|domu      with two commands: the run ends with this one, and the other is killed
+  --arch x86_64|arm64    the machine's architecture; x86_64 unless given. arm64 has guests of type pvh
   --xenstored c|ocaml    which store daemon dom0 runs; C unless given
   --help
 
@@ -26,6 +28,7 @@ Status 125: the testbed itself failed, and says why. 128 and the signal's number
 `
 
 export interface RunOptions {
+  readonly architecture: Architecture
   readonly dom0?: string
   readonly domu?: string
   readonly guest?: GuestType
@@ -40,6 +43,7 @@ export interface RunOptions {
 export class UsageError extends Error {}
 
 const FLAGS = {
+  arch: { type: 'string' },
   dom0: { type: 'string' },
   domu: { type: 'string' },
   guest: { type: 'string' },
@@ -59,7 +63,8 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
   for (const [flag, command] of Object.entries({ dom0, domu })) {
     if (command?.trim() === '') throw new UsageError(`--${flag} needs a command`)
   }
-  const guest = given.guest === undefined ? undefined : oneOf('guest', given.guest, ['pv', 'pvh'])
+  const architecture = oneOf('arch', given.arch ?? 'x86_64', ARCHITECTURES)
+  const guest = given.guest === undefined ? undefined : oneOf('guest', given.guest, TARGETS[architecture].guestTypes)
   const until = given.until === undefined ? undefined : oneOf('until', given.until, ['dom0', 'domu'])
   const shell = given.shell ?? false
   if (shell && (dom0 ?? domu ?? guest) !== undefined) throw new UsageError('--shell goes without commands and guests')
@@ -71,6 +76,7 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     throw new UsageError('--until chooses between two commands: it needs --dom0 and --domu')
   }
   return {
+    architecture,
     ...(dom0 === undefined ? {} : { dom0 }),
     ...(domu === undefined ? {} : { domu }),
     ...(guest === undefined ? {} : { guest }),

@@ -1,5 +1,6 @@
 // testbed/peers as a program: C on Debian's own libxenvchan, for Xen and for any machine (with the preload library).
 import { join } from 'node:path'
+import type { Architecture } from './architecture.js'
 import { compileC } from './compile-c.js'
 import { debianTree } from './debian-packages.js'
 import { PROJECT_ROOT } from './project.js'
@@ -25,12 +26,13 @@ export interface VchanPeer {
 }
 
 /** Compiled once for each content; or why it cannot be had. */
-export function vchanPeer(): VchanPeer | string {
-  const tree = debianTree('libxenvchan', PACKAGES)
+export function vchanPeer(architecture: Architecture = 'x86_64'): VchanPeer | string {
+  const tree = debianTree('libxenvchan', PACKAGES, architecture)
   if (typeof tree === 'string') return `libxenvchan needed: ${tree}`
   const headers = join(tree.root, 'usr', 'include')
   const compiled = compileC({
     name: 'vchan-peer',
+    architecture,
     folder: join(PROJECT_ROOT, 'testbed', 'peers'),
     options: [
       `-isystem${headers}`,

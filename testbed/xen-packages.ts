@@ -2,13 +2,13 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheFolder, type DebianTree, debianTree } from './debian-packages.js'
+import { type Architecture, TARGETS } from './architecture.js'
+import { aptOptions, cacheFolder, type DebianTree, debianTree } from './debian-packages.js'
 
 /** Of Debian 12. */
 export const XEN_VERSION = '4.17'
 
 const PACKAGES = [
-  `xen-hypervisor-${XEN_VERSION}-amd64`,
   `xen-utils-${XEN_VERSION}`,
   'xen-utils-common',
   'xenstore-utils',
@@ -32,35 +32,45 @@ const PACKAGES = [
   'libncurses6',
   'libtinfo6',
   'busybox-static',
-  'xz-utils',
 ]
 
+/** What this machine itself provides where the architecture is its own, or what only one of them needs. */
+const OTHERS: Record<Architecture, readonly string[]> = {
+  x86_64: ['xz-utils'],
+  arm64: ['libc6', 'libcrypt1', 'libfdt1', 'libgcc-s1', 'libstdc++6'],
+}
+
 /** The packages unpacked, or why they cannot be had. */
-export function xenTree(): DebianTree | string {
-  const kernel = kernelPackage()
-  return 'name' in kernel ? debianTree('xen', [...PACKAGES, kernel.name]) : kernel.problem
+export function xenTree(architecture: Architecture): DebianTree | string {
+  const kernel = kernelPackage(architecture)
+  if ('problem' in kernel) return kernel.problem
+  const hypervisor = `xen-hypervisor-${XEN_VERSION}-${TARGETS[architecture].debian}`
+  return debianTree('xen', [hypervisor, ...PACKAGES, ...OTHERS[architecture], kernel.name], architecture)
 }
 
 /**
  * Which package Debian's kernel is in: chosen once and kept, so that a new one changes nothing under a cache in use.
  * Debian's cloud kernels are no choice: they are built without CONFIG_XEN_DOM0.
  */
-function kernelPackage(): { readonly name: string } | { readonly problem: string } {
-  const kept = join(cacheFolder(), 'xen-kernel')
+function kernelPackage(architecture: Architecture): { readonly name: string } | { readonly problem: string } {
+  const kept = join(cacheFolder(), architecture === 'x86_64' ? 'xen-kernel' : `xen-kernel-${architecture}`)
   if (existsSync(kept)) return { name: readFileSync(kept, 'utf8') }
-  let name = askForKernel()
+  let name = askForKernel(architecture)
   if (name === undefined) {
-    spawnSync('apt-get', ['update'], { stdio: 'ignore' })
-    name = askForKernel()
+    spawnSync('apt-get', [...aptOptions(architecture), 'update'], { stdio: 'ignore' })
+    name = askForKernel(architecture)
   }
-  if (name === undefined)
-    return { problem: 'apt-cache depends linux-image-amd64 must work here; as root, apt-get update' }
+  if (name === undefined) {
+    const metapackage = `linux-image-${TARGETS[architecture].debian}`
+    return { problem: `apt-cache depends ${metapackage} must work here; as root, apt-get update` }
+  }
   mkdirSync(cacheFolder(), { recursive: true, mode: 0o700 })
   writeFileSync(kept, name)
   return { name }
 }
 
-function askForKernel(): string | undefined {
-  const asked = spawnSync('apt-cache', ['depends', 'linux-image-amd64'], { encoding: 'utf8' })
+function askForKernel(architecture: Architecture): string | undefined {
+  const metapackage = `linux-image-${TARGETS[architecture].debian}`
+  const asked = spawnSync('apt-cache', [...aptOptions(architecture), 'depends', metapackage], { encoding: 'utf8' })
   return /Depends: (linux-image-\S+)/.exec(asked.stdout ?? '')?.[1]
 }

@@ -1,5 +1,6 @@
 // Runs the tests that belong into the machine: in dom0, then those for every domain in a PV and in a PVH guest.
 
+import { type Architecture, TARGETS } from './architecture.js'
 import { curlFiles } from './curl.js'
 import { startInGuest } from './guest-program.js'
 import { Machine } from './machine.js'
@@ -14,6 +15,10 @@ import { RecordReader, type TestRecord } from './test-records.js'
 export const TEST_DOMAINS = ['dom0', 'pv', 'pvh'] as const
 export type TestDomain = (typeof TEST_DOMAINS)[number]
 
+function testDomains(architecture: Architecture): readonly TestDomain[] {
+  return ['dom0', ...TARGETS[architecture].guestTypes]
+}
+
 /** Longer than any test in there may take by its own timeout (test/xen/run-inside.ts). */
 const SILENCE_LIMIT_MS = 240_000
 const GUEST_MEMORY = 512
@@ -21,8 +26,10 @@ const GUEST_MEMORY = 512
 const TAIL = 6000
 
 export interface XenTestOptions {
+  readonly architecture: Architecture
   readonly xenstored: XenstoredKind
-  readonly domains: readonly TestDomain[]
+  /** All that the architecture has unless given. */
+  readonly domains?: readonly TestDomain[]
   /** Parts of the names of the test files to run, with commas; all unless given. */
   readonly files: string
   /** Of the tests' environment in there. */
@@ -33,10 +40,11 @@ export interface XenTestOptions {
 
 /** The results by domain. Rejects when no machine comes up. What happens later is a failed test of its domain. */
 export async function runXenTests(options: XenTestOptions): Promise<Map<TestDomain, readonly TestResult[]>> {
-  const machine = await Machine.boot({ xenstored: options.xenstored, files: curlFiles() })
+  const { architecture, xenstored, domains = testDomains(architecture) } = options
+  const machine = await Machine.boot({ architecture, xenstored, files: curlFiles(architecture) })
   try {
     const results = new Map<TestDomain, readonly TestResult[]>()
-    for (const domain of options.domains) results.set(domain, await new DomainRun(machine, domain, options).results())
+    for (const domain of domains) results.set(domain, await new DomainRun(machine, domain, options).results())
     return results
   } finally {
     await machine.stop()

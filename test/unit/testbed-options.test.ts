@@ -1,12 +1,14 @@
 // The command line of `npm run xen`, and how the files that go into the machine are found.
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect } from 'chai'
 import { moduleDependencies } from '../../testbed/kernel-modules.js'
 import { lockedPackages } from '../../testbed/package-folders.js'
 import { qemuArguments } from '../../testbed/qemu.js'
 import { parseRunOptions, UsageError } from '../../testbed/run-options.js'
+import { sharedLibraries } from '../../testbed/shared-libraries.js'
 
 describe('the options of npm run xen', () => {
   let folder: string
@@ -34,6 +36,7 @@ describe('the options of npm run xen', () => {
       'ocaml',
     ]
     expect(parseRunOptions([...text, '--file', `${local}:/root/x`])).to.deep.equal({
+      architecture: 'x86_64',
       dom0: 'a b',
       domu: 'c',
       guest: 'pvh',
@@ -46,7 +49,7 @@ describe('the options of npm run xen', () => {
   })
 
   it('have defaults', () => {
-    const options = { dom0: 'x', memory: 448, files: [], xenstored: 'c', shell: false }
+    const options = { architecture: 'x86_64', dom0: 'x', memory: 448, files: [], xenstored: 'c', shell: false }
     expect(parseRunOptions(['--dom0', 'x'])).to.deep.equal(options)
     expect(parseRunOptions(['--help'])).to.equal(undefined)
   })
@@ -57,6 +60,8 @@ describe('the options of npm run xen', () => {
     ['--dom0=', /--dom0 needs a command/],
     ['--domu x', /--domu needs --guest/],
     ['--dom0 x --guest hvm', /--guest is pv or pvh, not "hvm"/],
+    ['--dom0 x --arch mips', /--arch is x86_64 or arm64, not "mips"/],
+    ['--dom0 x --arch arm64 --guest pv', /--guest is pvh, not "pv"/],
     ['--dom0 x --xenstored rust', /--xenstored is c or ocaml/],
     ['--dom0 x --until dom0', /--until chooses between two commands/],
     ['--dom0 x --memory 512', /--memory is the guest's/],
@@ -83,13 +88,31 @@ describe('the options of npm run xen', () => {
 describe('the arguments of QEMU', () => {
   it('write a comma in a path twice', () => {
     const files = { xen: 'xen', kernel: 'a,b', root: 'c,d', agentSocket: 'e,f', consoleLog: 'g' }
-    const line = qemuArguments({ ...files, xenstored: 'c', shell: false })
+    const line = qemuArguments({ ...files, architecture: 'x86_64', xenstored: 'c', shell: false })
     expect(line[line.indexOf('-initrd') + 1]).to.match(/^a,,b console=.*,c,,d$/)
     expect(line).to.include('socket,id=agent,path=e,,f')
+  })
+
+  it('load the kernel and the file system of an arm64 machine into its memory', () => {
+    const files = { xen: 'xen', kernel: 'a,b', root: 'c', agentSocket: 'd', consoleLog: 'e' }
+    const line = qemuArguments({ ...files, architecture: 'arm64', xenstored: 'ocaml', shell: false })
+    const loaded = line.filter((word) => word.startsWith('guest-loader,'))
+    expect(loaded[0]).to.match(/,kernel=a,,b,bootargs=console=hvc0 .* conduit\.xenstored=ocaml$/)
+    expect(loaded[1]).to.match(/,initrd=c$/)
+    expect(line).to.not.include('-initrd')
   })
 })
 
 describe('what goes into the machine', () => {
+  it('has the libraries that the loader of this machine would take', () => {
+    const tree = { root: '/nowhere', libraries: '/nowhere/usr/lib/x86_64-linux-gnu', architecture: 'x86_64' } as const
+    const loaded = execFileSync('ldd', [process.execPath], { encoding: 'utf8' })
+    const names = [...loaded.matchAll(/(?:=> |^\s*)\/\S*\/(\S+) \(0x/gm)].map(([, name]) => name).sort()
+    const found = sharedLibraries([process.execPath], tree)
+    expect(found.map((path) => basename(path)).sort()).to.deep.equal(names)
+    expect(() => sharedLibraries([process.execPath], { ...tree, architecture: 'arm64' })).to.throw(/needs a library: /)
+  })
+
   it('has packages with all that they need, found as node finds them', () => {
     const packages = {
       'node_modules/a': { dependencies: { b: '1', c: '1' } },

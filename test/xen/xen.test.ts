@@ -1,6 +1,7 @@
 // Shows the tests that run in the machine as tests of this side: same titles, same failures. The machine runs while this
 // file is loaded, since mocha must know the tests before it starts; what happens in there is told on stderr meanwhile.
 
+import { ARCHITECTURES } from '../../testbed/architecture.js'
 import type { TestResult } from '../../testbed/test-outcome.js'
 import type { TestRecord } from '../../testbed/test-records.js'
 import { runXenTests, TEST_DOMAINS, type TestDomain } from '../../testbed/xen-tests.js'
@@ -52,12 +53,19 @@ function word<const T extends string>(variable: string, text: string, words: rea
 }
 
 async function results() {
-  const { CONDUIT_XEN_DOMAINS, CONDUIT_XEN_STORED = 'c', CONDUIT_XEN_FILES = '', CONDUIT_XEN_CYCLES } = process.env
+  const {
+    CONDUIT_XEN_DOMAINS,
+    CONDUIT_XEN_STORED = 'c',
+    CONDUIT_XEN_FILES = '',
+    CONDUIT_XEN_ARCH = 'x86_64',
+    CONDUIT_XEN_CYCLES,
+  } = process.env
   const domains = CONDUIT_XEN_DOMAINS?.split(',').map((name) => word('CONDUIT_XEN_DOMAINS', name, TEST_DOMAINS))
   const xenstored = word('CONDUIT_XEN_STORED', CONDUIT_XEN_STORED, ['c', 'ocaml'])
+  const architecture = word('CONDUIT_XEN_ARCH', CONDUIT_XEN_ARCH, ARCHITECTURES)
+  const chosen = domains === undefined ? {} : { domains }
   const variables = CONDUIT_XEN_CYCLES === undefined ? {} : { CONDUIT_XEN_CYCLES }
-  const files = CONDUIT_XEN_FILES
-  return runXenTests({ xenstored, domains: domains ?? TEST_DOMAINS, files, variables, onRecord: follow })
+  return runXenTests({ architecture, xenstored, ...chosen, files: CONDUIT_XEN_FILES, variables, onRecord: follow })
 }
 
 const outcome = await results().catch((error: Error) => error)
