@@ -77,9 +77,10 @@ describe('a relay', () => {
     await once(slow, 'asked')
     await pair.hypervisor.settle()
     expect([resolved, socket.closed, peer.writableFinished]).to.deep.equal([false, false, false])
+    const told = once(peer, 'close')
     take()
     await done
-    await once(peer, 'close')
+    await told
     expect(peer.writableFinished).to.equal(true)
   })
 
