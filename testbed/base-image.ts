@@ -55,6 +55,9 @@ const FOLDERS = ['conduit', 'dev', 'proc', 'root', 'run', 'sys', 'tmp', 'var/lib
 
 const prefix = (architecture: Architecture) => `xen-image-${architecture}-`
 
+/** Not the `.efi` and the `.config` beside it. */
+const HYPERVISOR = new RegExp(`^xen-${XEN_VERSION}-[a-z0-9]+(\\.gz)?$`)
+
 /** Of the cache where it is there; else built, which takes some seconds. */
 export function baseImage(tree: DebianTree): BaseImage {
   const plan = new BasePlan(tree)
@@ -97,7 +100,7 @@ class BasePlan {
     if ('problem' in node) throw new Error(node.problem)
     this.#node = node.path
     const boot = join(tree.root, 'boot')
-    this.#hypervisor = join(boot, readdirSync(boot).find((name) => name.startsWith(`xen-${XEN_VERSION}-`))!)
+    this.#hypervisor = join(boot, readdirSync(boot).find((name) => HYPERVISOR.test(name))!)
     this.#kernel = join(boot, readdirSync(boot).find((name) => name.startsWith('vmlinuz-'))!)
     const version = basename(this.#kernel).replace('vmlinuz-', '')
     const folder = `lib/modules/${version}`
