@@ -14,8 +14,8 @@ import { trimElf } from './trim-elf.mjs'
 
 const HERE = import.meta.dirname
 
-/** No image may be larger. */
-export const IMAGE_BYTES_MAX = 16 << 10
+/** No image may be larger. arm64's instructions have four bytes each: the same source takes a quarter more. */
+export const IMAGE_BYTES_MAX = { x86_64: 16 << 10, arm64: 20 << 10 }
 
 const COMMON = [
   ...[
@@ -40,6 +40,11 @@ const X86_SMALL = [
   '-fno-tree-copy-prop',
 ]
 
+const ARM64_SMALL = [
+  ...['-fomit-frame-pointer', '-fno-tree-sra', '-fno-gcse', '-fno-code-hoisting', '-fno-move-loop-invariants'],
+  ...['-fno-caller-saves', '-fno-tree-loop-optimize'],
+]
+
 /** How each architecture is compiled; its own sources and link script are in arch/ARCHITECTURE/. */
 const ARCHITECTURES = {
   x86_64: {
@@ -51,7 +56,8 @@ const ARCHITECTURES = {
   },
   arm64: {
     compiler: 'aarch64-linux-gnu-gcc',
-    options: ['-fpie', '-mgeneral-regs-only', '-mno-outline-atomics', '-Oz', '-flto', '-fno-tree-sra'],
+    // A char has a sign, as on x86-64: the same source means the same. The tiny model reaches 1 MiB, which is more than all of it.
+    options: ['-fpie', '-fsigned-char', '-mgeneral-regs-only', '-mno-outline-atomics', '-mcmodel=tiny', ...ARM64_SMALL],
     // Calls of these appear after the link-time optimiser has looked who is called.
     link: ['-Wl,-pie,--no-dynamic-linker', '-Wl,-u,memcmp,-u,memcpy,-u,memset'],
     finish: flatImage,
@@ -95,8 +101,9 @@ export function buildUnikernel({ app, out, arch = 'x86_64', pages = join(HERE, '
     const result = spawnSync(compiler, [...options, '-o', linked, ...sources], { env: environment, encoding: 'utf8' })
     if (result.status !== 0) throw new Error(`${compiler}: ${result.error?.message ?? result.stderr}`)
     const image = target.finish(readFileSync(linked))
-    if (image.length > IMAGE_BYTES_MAX) {
-      throw new Error(`${basename(out)} has ${image.length} bytes, which is more than ${IMAGE_BYTES_MAX}`)
+    const most = IMAGE_BYTES_MAX[arch]
+    if (image.length > most) {
+      throw new Error(`${basename(out)} has ${image.length} bytes, which is more than ${most}`)
     }
     writeFileSync(out, image)
     return { path: out, bytes: image.length }
