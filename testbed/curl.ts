@@ -44,9 +44,8 @@ export function curlFiles(architecture: Architecture): PackedFile[] {
   const tree = debianTree('curl', [...PACKAGES, ...OTHERS[architecture]], architecture)
   if (typeof tree === 'string') throw new Error(tree)
   const curl = join(tree.root, 'usr/bin/curl')
-  const own = sharedLibraries([curl], tree).filter((path) => path.startsWith(tree.root))
   return [
     { path: 'usr/bin/curl', source: curl, executable: true },
-    ...own.map((source) => libraryFile(source, architecture)),
+    ...sharedLibraries([curl], tree).map((source) => libraryFile(source, architecture)),
   ]
 }
