@@ -8,8 +8,6 @@ export const DOMAINS_ROOT = '/local/domain'
 /** A guest's mailbox, and its vchans by client and port, relative to its own `/local/domain/<domid>`. */
 export const MAILBOX_RELATIVE = 'data/conduit'
 export const VCHAN_RELATIVE = 'data/vchan'
-/** In a guest's mailbox, for its own programs: 64 random bits that go with the domain, and not into the one it is restored as. */
-export const INSTANCE_KEY = 'instance'
 /** The two keys of a vchan (`xen:tools/libs/vchan/init.c`). */
 export const RING_REF_KEY = 'ring-ref'
 export const EVENT_CHANNEL_KEY = 'event-channel'

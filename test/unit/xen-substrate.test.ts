@@ -327,36 +327,6 @@ describe('the xen substrate', () => {
       await again.close()
     })
 
-    it('that came back with the number it had is another one all the same, for each of its programs', async () => {
-      const other = await open()
-      const serve = async (on: XenSubstrate) => {
-        const channel = await VchanChannel.serve(on, PEER, RINGS)
-        return channel.connected()
-      }
-      for (let round = 0; round < 2; round++) {
-        const waiting = await Promise.all([substrate, other].map(async (each) => ({ failed: serve(each) })))
-        xen.restore()
-        await dom0.remove('/local/domain/3/data/conduit')
-        await dom0.write('/local/domain/3/domid', '3')
-        for (const { failed } of waiting) await expectCode(failed, 'ECONNRESET')
-        expect(xen.leftovers()).to.deep.equal([])
-        // Both know the same key for the next time.
-        await eventually(() => dom0.exists('/local/domain/3/data/conduit/instance'))
-        await turns(50)
-      }
-      await other.close()
-    })
-
-    it('goes on through a checkpoint, which leaves its data as it is', async () => {
-      const channel = await VchanChannel.serve(substrate, PEER, RINGS)
-      await dom0.write('/local/domain/3/domid', '3')
-      const client = await XenstoreClient.open(() => substrate.xenstore())
-      await client.readText('domid')
-      expect([channel.state, xen.granted]).to.deep.equal(['waiting', 33])
-      await client.close()
-      await channel.close()
-    })
-
     it('once it is another one, the ports from before are not touched, nor is their descriptor closed', async () => {
       const channel = await VchanChannel.serve(substrate, PEER, RINGS)
       const early = await substrate.listen(PEER)

@@ -1,9 +1,6 @@
 // Which domain this is: what the store says under the relative key `domid`, watched, since a domain that was saved and
-// restored is another one. It may have the same number (another host, `xl save -D`): then it misses the key that it left in its own data,
-// which a checkpoint keeps. The kernel registers all watches again when it resumes, so each such look comes by itself. What is to be
-// done is the substrate's.
-import { randomBytes } from 'node:crypto'
-import { INSTANCE_KEY, MAILBOX_RELATIVE, parseDomid } from '../../../protocol/conduit.js'
+// restored is another one. What is to be done then is the substrate's.
+import { parseDomid } from '../../../protocol/conduit.js'
 import { type Domid, domid } from '../../../protocol/xen.js'
 import { ConduitError, isConduitError } from '../../errors.js'
 import { XenstoreClient } from '../../xenstore/client.js'
@@ -12,8 +9,6 @@ import type { OpenXenstoreTransport } from '../../xenstore/transport.js'
 export class OwnDomid {
   readonly #store: XenstoreClient
   #domid: Domid
-  /** What all programs of this domain find in its data as long as it lives; undefined: not known. */
-  #instance: string | undefined
   /** Runs when the domain has become another one. */
   onChange: () => void = () => undefined
 
@@ -49,7 +44,6 @@ export class OwnDomid {
         store.watch('domid', () => void own.#look()),
         limit,
       )
-      await unlessAborted(own.#leaveInstance(), limit)
       return own
     } catch (error) {
       await store.close()
@@ -67,47 +61,12 @@ export class OwnDomid {
   }
 
   async #look(): Promise<void> {
-    const known = this.#instance
     // Between the toolstack's removal and its next write there is none; the write is another event.
-    const [now, instance] = await Promise.all([
-      readDomid(this.#store).catch(() => this.#domid),
-      readInstance(this.#store).catch(() => known),
-    ])
-    const restored = known !== undefined && known === this.#instance && instance !== known
-    if (now === this.#domid && !restored) return
+    const now = await readDomid(this.#store).catch(() => this.#domid)
+    if (now === this.#domid) return
     this.#domid = now
-    this.#instance = undefined
     this.onChange()
-    await this.#leaveInstance()
   }
-
-  /** Domain 0 is never saved, and outlives a store that comes back empty. */
-  async #leaveInstance(): Promise<void> {
-    if (this.#domid === 0) return
-    // Where this domain may not write its own data, its number is all there is.
-    this.#instance = await instanceOf(this.#store).catch(() => undefined)
-  }
-}
-
-const INSTANCE = `${MAILBOX_RELATIVE}/${INSTANCE_KEY}`
-
-const readInstance = (store: XenstoreClient): Promise<string | undefined> =>
-  store.readText(INSTANCE).catch((error: unknown) => {
-    if (!isConduitError(error, 'ENOENT')) throw error
-    return undefined
-  })
-
-/** The first program's word is every program's. */
-async function instanceOf(store: XenstoreClient): Promise<string> {
-  // Not in the transaction, and listed there: oxenstored forgets what a transaction found missing.
-  await store.mkdir(MAILBOX_RELATIVE)
-  return store.transaction(async (transaction) => {
-    const there = await store.directory(MAILBOX_RELATIVE, { transaction })
-    if (there.includes(INSTANCE_KEY)) return store.readText(INSTANCE, { transaction })
-    const fresh = randomBytes(8).toString('hex')
-    await store.write(INSTANCE, fresh, { transaction })
-    return fresh
-  })
 }
 
 /** Every domain may read its own. @throws ConduitError SUBSTRATE_UNAVAILABLE when it is no number. */
