@@ -35,7 +35,10 @@ export async function demoSummon({ runtimeDir, signal }: DemoSummonOptions, say:
   const fd = openSync(received, 'wx', 0o600)
   const client = new DemoProcess(['-v', NAME], { runtimeDir, stdin: 'ignore', stdout: fd })
   closeSync(fd)
-  signal.addEventListener('abort', () => void client.stop(), { once: true })
+  const stop = (): void => void client.stop()
+  // The interruption may have come while the line above was printed.
+  if (signal.aborted) stop()
+  else signal.addEventListener('abort', stop, { once: true })
   await client.success().catch((error: unknown) => {
     throw signal.aborted ? signal.reason : error
   })
