@@ -1,13 +1,13 @@
 // What a program prints, by way of a file: a pipe would break when jitsud ends, and the program with it. Follows the file line by
 // line and keeps it short; a program that prints faster than it is read loses lines, and is never held up.
-import { constants, type FSWatcher, watch } from 'node:fs'
+import { constants, type FSWatcher, fstatSync, ftruncateSync, watch } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 /** A longer line comes in pieces. */
 export const LINE_BYTES = 4096
 const CHUNK_BYTES = 64 << 10
 /** Read to its end, a file of this size is emptied. */
-const EMPTIED_BYTES = 256 << 10
+export const EMPTIED_BYTES = 256 << 10
 /** What waits beyond this is thrown away. */
 export const BACKLOG_BYTES = 1 << 20
 
@@ -81,7 +81,7 @@ export class OutputFile {
       if (size - this.#offset > BACKLOG_BYTES) {
         this.#log(`${size - this.#offset} bytes of output were dropped: it prints faster than they can be logged`)
         this.#rest = Buffer.alloc(0)
-        await this.#empty()
+        this.#empty(this.#file.fd)
         continue
       }
       while (this.#offset < size) {
@@ -91,12 +91,14 @@ export class OutputFile {
         this.#lines(this.#chunk.subarray(0, bytesRead))
         size = Math.min(size, (await this.#file.stat()).size)
       }
-      if (this.#offset >= EMPTIED_BYTES && this.#offset === (await this.#file.stat()).size) await this.#empty()
+      // At once, for what the program writes between the two calls is lost.
+      const { fd } = this.#file
+      if (this.#offset >= EMPTIED_BYTES && fstatSync(fd).size === this.#offset) this.#empty(fd)
     }
   }
 
-  async #empty(): Promise<void> {
-    await this.#file.truncate(0)
+  #empty(fd: number): void {
+    ftruncateSync(fd)
     this.#offset = 0
   }
 
