@@ -27,7 +27,7 @@ export interface GuestOptions {
   readonly type: GuestType
   /** One of its own unless given: no two running guests share a name. */
   readonly name?: string
-  /** MiB. 448 by default: node in a file system that lies in memory needs no less. */
+  /** MiB. 512 by default: node in a file system that lies in memory needs no less. */
   readonly memory?: number
   /** Lines for xl.cfg(5), after all others. */
   readonly config?: string
@@ -146,7 +146,7 @@ function openTerminal(path: string): number {
   return openSync(path, constants.O_RDWR | constants.O_NOCTTY)
 }
 
-function configuration(name: string, { type, memory = 448, config = '' }: GuestOptions): string {
+function configuration(name: string, { type, memory = 512, config = '' }: GuestOptions): string {
   return `name = "${name}"
 type = "${OWN_ARCHITECTURE === 'arm64' ? 'pvh' : type}"
 kernel = "${GUEST_KERNEL}"

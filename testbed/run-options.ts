@@ -13,7 +13,7 @@ npm run xen -- --shell                       a console in dom0; exit ends it
   --dom0 COMMAND         the command for dom0
   --guest pv|pvh         make a guest of that type before any command starts
   --domu COMMAND         the command for the guest; needs --guest
-  --memory MIB           of the guest; 448 unless given
+  --memory MIB           of the guest; 512 unless given
   --file LOCAL:PATH      put a file into dom0 and the guest, at an absolute path; may be repeated
   --until dom0|domu      with two commands: the run ends with this one, and the other is killed
   --arch x86_64|arm64    the machine's architecture; x86_64 unless given. arm64 has guests of type pvh
@@ -81,7 +81,7 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     ...(domu === undefined ? {} : { domu }),
     ...(guest === undefined ? {} : { guest }),
     ...(until === undefined ? {} : { until }),
-    memory: memoryOf(given.memory ?? '448'),
+    memory: memoryOf(given.memory ?? '512'),
     files: (given.file ?? []).map(packedFile),
     xenstored: oneOf('xenstored', given.xenstored ?? 'c', ['c', 'ocaml']),
     shell,

@@ -21,7 +21,7 @@ function testDomains(architecture: Architecture): readonly TestDomain[] {
 
 /** Longer than any test in there may take by its own timeout (test/xen/run-inside.ts). */
 const SILENCE_LIMIT_MS = 240_000
-const GUEST_MEMORY = 512
+const GUEST_MEMORY = 576
 /** What a failing run has printed last, in characters. */
 const TAIL = 6000
 

@@ -49,7 +49,7 @@ describe('the options of npm run xen', () => {
   })
 
   it('have defaults', () => {
-    const options = { architecture: 'x86_64', dom0: 'x', memory: 448, files: [], xenstored: 'c', shell: false }
+    const options = { architecture: 'x86_64', dom0: 'x', memory: 512, files: [], xenstored: 'c', shell: false }
     expect(parseRunOptions(['--dom0', 'x'])).to.deep.equal(options)
     expect(parseRunOptions(['--help'])).to.equal(undefined)
   })

@@ -26,7 +26,7 @@ const summoned = {
     kind: 'xl',
     kernel: GUEST_KERNEL,
     ramdisk: GUEST_ROOT,
-    memory: '448MiB',
+    memory: '512MiB',
     type: 'pv',
     extra: { extra: 'console=hvc0 loglevel=2 panic=1 rdinit=/sbin/guest-init' },
   },

@@ -64,7 +64,7 @@ describe('devices of the launcher xen', () => {
     const linux = {
       kernel: GUEST_KERNEL,
       ramdisk: GUEST_ROOT,
-      memory: '448MiB',
+      memory: '512MiB',
       cmdline: 'console=hvc0 quiet panic=1 rdinit=/sbin/guest-init',
     }
     const launched = await world.launcher({ ...linux, ...devices }).launch(world.context('linux'))
