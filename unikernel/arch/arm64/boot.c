@@ -1,27 +1,13 @@
 /*
  * From the device tree to guest_main: where memory is, what Xen shares and where it is put. The pages of Xen's go into the address
  * space that the tree's hypervisor node sets apart, so that no memory is lost behind them.
- * xen/include/public/{memory,arch-arm,hvm/hvm_op,hvm/params}.h, xen:docs/misc/arm/device-tree/guest.txt.
+ * xen/include/public/arch-arm.h, xen:docs/misc/arm/device-tree/guest.txt.
  */
 #include "../../console.h"
+#include "../../hvm.h"
 #include "../../xen.h"
 #include "arm64.h"
 
-struct add_to_physmap {
-    domid_t domid;
-    uint16_t size;
-    uint32_t space;
-    uint64_t index, guest_frame;
-};
-
-struct hvm_param {
-    domid_t domid;
-    uint32_t index;
-    uint64_t value;
-};
-
-enum { XENMEM_ADD_TO_PHYSMAP = 7, SPACE_SHARED_INFO = 0, SPACE_GRANT_TABLE = 1 };
-enum { HVMOP_GET_PARAM = 1, PARAM_STORE_FRAME = 1, PARAM_STORE_PORT = 2, PARAM_CONSOLE_FRAME = 17, PARAM_CONSOLE_PORT = 18 };
 #define COMMAND_LINE_BYTES 1024
 /* evtchn_pending behind one vcpu_info of 48 bytes (xen/include/public/{xen,arch-arm}.h). */
 #define SHARED_EVENTS_PENDING 48
@@ -43,22 +29,9 @@ static uint64_t window_start(void)
     return (tree.xen.start + GRANT_FRAMES * PAGE_BYTES + PAGE_BYTES + BLOCK_BYTES - 1) & ~(BLOCK_BYTES - 1);
 }
 
-static int put_into(const uint8_t *page, uint32_t space, uint64_t index)
-{
-    struct add_to_physmap add = {
-        .domid = DOMID_SELF, .space = space, .index = index, .guest_frame = (uintptr_t)page / PAGE_BYTES};
-    return (int)arch_hypercall(HYPERCALL_MEMORY_OP, XENMEM_ADD_TO_PHYSMAP, (uintptr_t)&add, 0);
-}
-
-static uint64_t parameter(uint32_t index)
-{
-    struct hvm_param param = {.domid = DOMID_SELF, .index = index};
-    return arch_hypercall(HYPERCALL_HVM_OP, HVMOP_GET_PARAM, (uintptr_t)&param, 0) == 0 ? param.value : 0;
-}
-
 static volatile uint8_t *shared_page(uint32_t parameter_index)
 {
-    const uint64_t address = parameter(parameter_index) * PAGE_BYTES;
+    const uint64_t address = hvm_parameter(parameter_index) * PAGE_BYTES;
     if (address == 0)
         return NULL;
     mmu_map(address);
@@ -74,7 +47,7 @@ volatile uint8_t *arch_grant_table(void)
 {
     /* The last one first: the table grows once. */
     for (int i = GRANT_FRAMES - 1; i >= 0; i--)
-        if (put_into(xen_page((uint64_t)i), SPACE_GRANT_TABLE, (uint64_t)i) != 0)
+        if (hvm_put_into(xen_page((uint64_t)i), SPACE_GRANT_TABLE, (uint64_t)i) != 0)
             return NULL;
     return xen_page(0);
 }
@@ -126,16 +99,16 @@ __attribute__((noreturn)) void boot_arm64(const uint8_t *tree_bytes, uint64_t fi
         .memory = image_end,
         .memory_pages = free_pages((uintptr_t)tree_bytes),
         .store_page = shared_page(PARAM_STORE_FRAME),
-        .store_port = (uint32_t)parameter(PARAM_STORE_PORT),
+        .store_port = (uint32_t)hvm_parameter(PARAM_STORE_PORT),
         .console_page = shared_page(PARAM_CONSOLE_FRAME),
-        .console_port = (uint32_t)parameter(PARAM_CONSOLE_PORT),
+        .console_port = (uint32_t)hvm_parameter(PARAM_CONSOLE_PORT),
         .events_pending = (unsigned long *)(xen_page(GRANT_FRAMES) + SHARED_EVENTS_PENDING),
     };
     console_init(boot.console_page, boot.console_port);
     if (!found || tree.xen.start >= GIB)
         guest_crash("no device tree as Xen's toolstack makes it");
     mmu_map(tree.xen.start);
-    if (put_into(xen_page(GRANT_FRAMES), SPACE_SHARED_INFO, 0) != 0)
+    if (hvm_put_into(xen_page(GRANT_FRAMES), SPACE_SHARED_INFO, 0) != 0)
         guest_crash("no shared info page");
     guest_main(&boot);
 }

@@ -1,9 +1,10 @@
 /*
  * The PVH guest: the entry code has mapped memory as it is, and pages of Xen's are put into guest frames by hypercalls.
- * xen/include/public/{memory,arch-x86/hvm/start_info,hvm/hvm_op,hvm/params}.h.
+ * xen/include/public/arch-x86/hvm/start_info.h.
  */
 #include <cpuid.h>
 
+#include "../../hvm.h"
 #include "../../xen.h"
 #include "x86.h"
 
@@ -19,21 +20,6 @@ struct memory_map_entry {
     uint32_t type, reserved;
 };
 
-struct add_to_physmap {
-    domid_t domid;
-    uint16_t size;
-    uint32_t space;
-    uint64_t index, guest_frame;
-};
-
-struct hvm_param {
-    domid_t domid;
-    uint32_t index;
-    uint64_t value;
-};
-
-enum { XENMEM_ADD_TO_PHYSMAP = 7, SPACE_SHARED_INFO = 0, SPACE_GRANT_TABLE = 1 };
-enum { HVMOP_GET_PARAM = 1, PARAM_STORE_FRAME = 1, PARAM_STORE_PORT = 2, PARAM_CONSOLE_FRAME = 17, PARAM_CONSOLE_PORT = 18 };
 enum { MEMORY_RAM = 1 };
 #define COMMAND_LINE_BYTES 1024
 /* "Hygo": <cpuid.h> of gcc 12 does not know it. */
@@ -42,24 +28,11 @@ enum { MEMORY_RAM = 1 };
 extern uint8_t image_end[];
 static char command_line[COMMAND_LINE_BYTES];
 
-static int put_into(void *page, uint32_t space, uint64_t index)
-{
-    struct add_to_physmap add = {
-        .domid = DOMID_SELF, .space = space, .index = index, .guest_frame = (uintptr_t)page / PAGE_BYTES};
-    return (int)arch_hypercall(HYPERCALL_MEMORY_OP, XENMEM_ADD_TO_PHYSMAP, (uintptr_t)&add, 0);
-}
-
-static uint64_t parameter(uint32_t index)
-{
-    struct hvm_param param = {.domid = DOMID_SELF, .index = index};
-    return arch_hypercall(HYPERCALL_HVM_OP, HVMOP_GET_PARAM, (uintptr_t)&param, 0) == 0 ? param.value : 0;
-}
-
 bool pvh_map_grant_table(void)
 {
     /* The last one first: the table grows once. */
     for (int i = GRANT_FRAMES - 1; i >= 0; i--)
-        if (put_into(grant_pages[i], SPACE_GRANT_TABLE, (uint64_t)i) != 0)
+        if (hvm_put_into(grant_pages[i], SPACE_GRANT_TABLE, (uint64_t)i) != 0)
             return false;
     return true;
 }
@@ -86,21 +59,21 @@ static uintptr_t memory_end(const struct hvm_start_info *info)
 __attribute__((noreturn)) void boot_pvh(const struct hvm_start_info *info)
 {
     hypercall_way = way_of_this_processor();
-    put_into(shared_info_page, SPACE_SHARED_INFO, 0);
+    hvm_put_into(shared_info_page, SPACE_SHARED_INFO, 0);
     /* Copied: the memory behind the image is ours from here on. */
     const char *line = (const char *)info->command_line;
     for (int i = 0; line != NULL && i < COMMAND_LINE_BYTES - 1 && line[i] != '\0'; i++)
         command_line[i] = line[i];
     const uintptr_t end = memory_end(info), limit = end < WINDOW_BASE ? end : WINDOW_BASE;
-    const uint64_t console_frame = parameter(PARAM_CONSOLE_FRAME);
+    const uint64_t console_frame = hvm_parameter(PARAM_CONSOLE_FRAME);
     const struct boot_info boot = {
         .command_line = command_line,
         .memory = image_end,
         .memory_pages = (limit - (uintptr_t)image_end) / PAGE_BYTES,
-        .store_page = (volatile uint8_t *)(parameter(PARAM_STORE_FRAME) * PAGE_BYTES),
-        .store_port = (uint32_t)parameter(PARAM_STORE_PORT),
+        .store_page = (volatile uint8_t *)(hvm_parameter(PARAM_STORE_FRAME) * PAGE_BYTES),
+        .store_port = (uint32_t)hvm_parameter(PARAM_STORE_PORT),
         .console_page = console_frame != 0 ? (volatile uint8_t *)(console_frame * PAGE_BYTES) : NULL,
-        .console_port = (uint32_t)parameter(PARAM_CONSOLE_PORT),
+        .console_port = (uint32_t)hvm_parameter(PARAM_CONSOLE_PORT),
         .events_pending = (unsigned long *)(shared_info_page + SHARED_EVENTS_PENDING),
     };
     guest_main(&boot);
