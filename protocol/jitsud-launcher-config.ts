@@ -53,6 +53,18 @@ const XL_VALUE = 'a string, a whole number, true, false, or a list of strings'
 const xlText = z.string().regex(/^[^\0\n\r]*$/, 'one line without NUL')
 const xlValue = z.union([xlText, z.int(), z.boolean(), z.array(xlText)], { error: () => XL_VALUE })
 
+/** Of a Xen domain. */
+const devices = {
+  /** Network devices, as xl-network-configuration(5) writes them. */
+  vif: z
+    .array(xlText, { error: () => 'a list such as ["bridge=xenbr0"], see xl-network-configuration(5)' })
+    .default([]),
+  /** Disks, as xl-disk-configuration(5) writes them. */
+  disk: z
+    .array(xlText, { error: () => 'a list such as ["/root/disk.img,raw,xvda,rw"], see xl-disk-configuration(5)' })
+    .default([]),
+}
+
 /** A Xen domain by `xl`, in dom0. */
 const xlLauncher = exactly({
   /** A Xen domain, by xl. */
@@ -69,14 +81,7 @@ const xlLauncher = exactly({
   type: z.enum(['pv', 'pvh', 'hvm'], { error: () => '"pv", "pvh" or "hvm"' }).optional(),
   /** The kernel's command line. */
   cmdline: xlText.optional(),
-  /** Network devices, as xl-network-configuration(5) writes them. */
-  vif: z
-    .array(xlText, { error: () => 'a list such as ["bridge=xenbr0"], see xl-network-configuration(5)' })
-    .default([]),
-  /** Disks, as xl-disk-configuration(5) writes them. */
-  disk: z
-    .array(xlText, { error: () => 'a list such as ["/root/disk.img,raw,xvda,rw"], see xl-disk-configuration(5)' })
-    .default([]),
+  ...devices,
   /** Other keys of xl.cfg(5). */
   extra: z.record(xlKey, xlValue, { error: () => XL_KEY }).default({}),
 }).transform(({ memory: memoryMib, ...rest }) => ({
@@ -106,14 +111,7 @@ const xenLauncher = exactly({
   type: z.enum(['pv', 'pvh'], { error: () => '"pv" or "pvh"' }).default('pv'),
   /** The kernel's command line; `{domid}` in it becomes the domain's number. */
   cmdline: kernelLine.default(''),
-  /** Network devices, as xl-network-configuration(5) writes them. */
-  vif: z
-    .array(xlText, { error: () => 'a list such as ["bridge=xenbr0"], see xl-network-configuration(5)' })
-    .default([]),
-  /** Disks, as xl-disk-configuration(5) writes them. */
-  disk: z
-    .array(xlText, { error: () => 'a list such as ["/root/disk.img,raw,xvda,rw"], see xl-disk-configuration(5)' })
-    .default([]),
+  ...devices,
   /** A vchan to dom0 whose keys are there before the guest runs. */
   provisioned: exactly({
     /** Its port: the guest serves `data/vchan/0/PORT`. */
