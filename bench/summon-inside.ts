@@ -4,11 +4,12 @@ import type { Launcher } from '../src/jitsu/launcher.js'
 import { Launchers } from '../src/jitsu/launchers/launchers.js'
 import { openEnvironment } from '../src/open.js'
 import { openStore } from '../test/support/xen-machine.js'
+import { unikernelImage } from '../testbed/unikernel-images.js'
 import { GUEST_TYPES, MEMORIES_MIB, type Moment, type Sample, type Store, WAYS, type Way } from './summon-cases.js'
 import { GuestChannel, type Started, untilReady } from './summon-guest.js'
 import { createByXl, type GuestKind, launch, launcherOf, prepare } from './summon-launch.js'
 
-const IMAGES = { clock: '/root/conduit-clock.elf', http: '/root/conduit-http.elf' } as const
+const IMAGES = { clock: '/root/conduit-clock.elf', http: unikernelImage('http') } as const
 type Image = keyof typeof IMAGES
 /** At once, of `direct-ten`. */
 const TEN = 10

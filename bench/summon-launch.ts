@@ -1,12 +1,11 @@
 // The ways of starting a guest that bench:summon compares: xl as it is, xl with as little as it takes, and the launcher that builds
 // domains itself, at once or from what it has prepared.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { parseJitsudConfig } from '../protocol/jitsud-config.js'
 import type { Domid } from '../protocol/xen.js'
 import type { LaunchContext, Launcher, Prepared } from '../src/jitsu/launcher.js'
 import type { Launchers } from '../src/jitsu/launchers/launchers.js'
+import { here } from '../test/support/xen-machine.js'
 import type { GuestType } from './summon-cases.js'
 import { PORT, type Started, startedOf } from './summon-guest.js'
 
@@ -18,7 +17,7 @@ export interface GuestKind {
 }
 
 /** No daemon that waits for the domain's end, no question of the domain's memory first, no word. */
-const MINIMUM = ['-q', '-e']
+const MINIMUM = '-q -e'
 
 const signal = new AbortController().signal
 
@@ -35,18 +34,13 @@ export async function createByXl(name: string, kind: GuestKind, domid: number, m
     ...(minimum ? ['claim_mode=0', 'on_crash="destroy"'] : []),
   ]
   writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
-  await run('xl', ['create', ...(minimum ? MINIMUM : []), file])
-  return { domid: domid as Domid, destroy: () => run('xl', ['destroy', name]) }
+  await run(`xl create ${minimum ? MINIMUM : ''} ${file} > /dev/null`)
+  return { domid: domid as Domid, destroy: () => run(`xl destroy ${name}`) }
 }
 
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let errors = ''
-  child.stderr.on('data', (bytes: Buffer) => {
-    errors += bytes
-  })
-  const [status] = await once(child, 'exit')
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${errors}`)
+async function run(command: string): Promise<void> {
+  const { status, errors } = await here.run(command)
+  if (status !== 0) throw new Error(`${command} ended with ${status}: ${errors}`)
 }
 
 /** The launcher of such guests; close it. */

@@ -1,6 +1,7 @@
 // A guest of unikernel/ in the testbed, from inside dom0: made by xl as anybody makes one, ready when its own key says so.
 import { writeFileSync } from 'node:fs'
 import type { XenstoreClient } from '../../src/xenstore/client.js'
+import { unikernelImage } from '../../testbed/unikernel-images.js'
 import { here, nodeAppears } from './xen-machine.js'
 
 export interface UnikernelOptions {
@@ -32,7 +33,7 @@ export class UnikernelGuest {
     const lines = [
       `name = "${name}"`,
       `type = "${type}"`,
-      `kernel = "/conduit/unikernel/build/conduit-${app}.elf"`,
+      `kernel = "${unikernelImage(app)}"`,
       'memory = 4',
       'vcpus = 1',
       `cmdline = "${settings}"`,
